@@ -1,0 +1,23 @@
+/* The memory of one step: taken piece by piece, given back at once, and kept for the next step. */
+#ifndef CORE_ARENA_H
+#define CORE_ARENA_H
+
+#include <stddef.h>
+
+typedef struct Arena Arena;
+
+Arena *arena_create(void);
+void arena_destroy(Arena *arena);
+
+/* `count` × `size` bytes aligned to 64, not zeroed. They live until the arena is reset or destroyed. */
+void *arena_take(Arena *arena, size_t count, size_t size);
+void *arena_take_zeroed(Arena *arena, size_t count, size_t size);
+
+/* Forgets all pieces. The blocks become one, so that a step like the last one allocates nothing. */
+void arena_reset(Arena *arena);
+
+/* Bytes in use, and the most that were ever in use. */
+size_t arena_used(const Arena *arena);
+size_t arena_peak(const Arena *arena);
+
+#endif

@@ -1,0 +1,36 @@
+#include "core/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool error_set(Error *error, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool error_set_errno(Error *error, const char *format, ...) {
+    const int number = errno;
+    char what[sizeof error->message / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return error_set(error, "%s: %s", what, strerror(number));
+}
+
+bool error_prefix(Error *error, const char *format, ...) {
+    char prefix[sizeof error->message / 2], message[sizeof error->message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(prefix, sizeof prefix, format, arguments);
+    va_end(arguments);
+    snprintf(message, sizeof message, "%s", error->message);
+    const size_t length = (size_t)snprintf(error->message, sizeof error->message, "%s", prefix);
+    snprintf(error->message + length, sizeof error->message - length, "%s", message);
+    return false;
+}

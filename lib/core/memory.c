@@ -1,0 +1,41 @@
+#include "core/memory.h"
+
+#include "core/log.h"
+
+#include <stdint.h>
+#include <string.h>
+
+void *memory_allocate(size_t count, size_t size, Error *error) {
+    void *block = calloc(count ? count : 1, size ? size : 1);
+    if (!block) error_set(error, "out of memory: %zu elements of %zu bytes were needed", count, size);
+    return block;
+}
+
+static void *must(void *block, size_t count, size_t size) {
+    if (block) return block;
+    log_error("out of memory: %zu elements of %zu bytes were needed", count, size);
+    exit(1);
+}
+
+void *memory_need(size_t count, size_t size) {
+    return must(calloc(count ? count : 1, size ? size : 1), count, size);
+}
+
+void *memory_resize(void *block, size_t count, size_t size) {
+    return must(reallocarray(block, count ? count : 1, size ? size : 1), count, size);
+}
+
+char *memory_copy_text(const char *bytes, size_t size) {
+    char *copy = memory_need(size + 1, 1);
+    if (size) memcpy(copy, bytes, size);
+    return copy;
+}
+
+void *memory_grow(void *block, size_t *capacity, size_t needed, size_t size) {
+    if (needed <= *capacity) return block;
+    size_t grown = *capacity ? *capacity : 16;
+    while (grown < needed)
+        grown = grown > SIZE_MAX / 2 ? needed : grown * 2;
+    *capacity = grown;
+    return memory_resize(block, grown, size);
+}

@@ -1,0 +1,28 @@
+/* Memory whose size was checked before it is taken. */
+#ifndef CORE_MEMORY_H
+#define CORE_MEMORY_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* count × size bytes, zeroed, to be given to free(). For sizes that come from input: NULL with a message when
+ * the product overflows or the memory is not there. */
+void *memory_allocate(size_t count, size_t size, Error *error);
+
+/* The same for the program's own small bookkeeping: ends the program with a message when there is no memory.
+ */
+void *memory_need(size_t count, size_t size);
+
+/* `block` resized to count × size bytes, the new part not zeroed; ends the program when there is no memory.
+ */
+void *memory_resize(void *block, size_t count, size_t size);
+
+/* A copy of `size` bytes with a NUL behind them. */
+char *memory_copy_text(const char *bytes, size_t size);
+
+/* Room for at least `needed` elements of an array that doubles as it grows. */
+void *memory_grow(void *block, size_t *capacity, size_t needed, size_t size);
+
+#endif

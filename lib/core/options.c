@@ -1,0 +1,288 @@
+#include "core/options.h"
+
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/parallel.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    bool help, version, quiet, verbose;
+    int64_t threads;
+} common;
+
+static Option common_options[] = {
+    {.name = "threads",
+     .kind = OPTION_INTEGER,
+     .value = &common.threads,
+     .argument = "N",
+     .maximum = 4096,
+     .unrecorded = true,
+     .help = "processors to use; 0 means all"},
+    {.name = "quiet",
+     .letter = 'q',
+     .kind = OPTION_FLAG,
+     .value = &common.quiet,
+     .unrecorded = true,
+     .help = "say nothing but errors and warnings"},
+    {.name = "verbose",
+     .letter = 'v',
+     .kind = OPTION_FLAG,
+     .value = &common.verbose,
+     .unrecorded = true,
+     .help = "say more"},
+    {.name = "help",
+     .letter = 'h',
+     .kind = OPTION_FLAG,
+     .value = &common.help,
+     .unrecorded = true,
+     .help = "show this help"},
+    {.name = "version",
+     .letter = 'V',
+     .kind = OPTION_FLAG,
+     .value = &common.version,
+     .unrecorded = true,
+     .help = "show the version"},
+    {0},
+};
+
+_Noreturn void options_wrong_usage(const Program *program, const char *format, ...) {
+    va_list arguments;
+    char text[1024];
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log_error("%s (see %s --help)", text, program->name);
+    exit(2);
+}
+
+static bool is_choice(const char *choices, const char *text) {
+    const size_t length = strlen(text);
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (!strncmp(at, text, length) && (at[length] == '|' || !at[length])) return length > 0;
+    return false;
+}
+
+static bool check_range(const Option *option, double number, Error *error) {
+    const bool any = option->minimum == 0 && option->maximum == 0;
+    if (isfinite(number) && number >= option->minimum && (any || number <= option->maximum)) return true;
+    if (any) return error_set(error, "--%s must be at least 0, not %.10g", option->name, number);
+    return error_set(error, "--%s must be between %.10g and %.10g, not %.10g", option->name, option->minimum,
+                     option->maximum, number);
+}
+
+static bool set_text(Option *option, const char *text, Error *error) {
+    char *end = NULL;
+    errno = 0;
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)option->value = true;
+        return true;
+    case OPTION_INTEGER: {
+        const int64_t number = strtoll(text, &end, 10);
+        if (!*text || *end || errno)
+            return error_set(error, "--%s takes a whole number, not '%s'", option->name, text);
+        if (!check_range(option, (double)number, error)) return false;
+        *(int64_t *)option->value = number;
+        return true;
+    }
+    case OPTION_REAL: {
+        const double number = strtod(text, &end);
+        if (!*text || *end) return error_set(error, "--%s takes a number, not '%s'", option->name, text);
+        if (!check_range(option, number, error)) return false;
+        *(double *)option->value = number;
+        return true;
+    }
+    case OPTION_TEXT:
+        if (option->choices && !is_choice(option->choices, text))
+            return error_set(error, "--%s is one of %s, not '%s'", option->name, option->choices, text);
+        break;
+    case OPTION_PATH:
+        break;
+    }
+    *(const char **)option->value = text;
+    return true;
+}
+
+static size_t count_options(const Option *options) {
+    size_t count = 0;
+    while (options[count].name)
+        count++;
+    return count;
+}
+
+static Option *find_option(Option *options, const char *name) {
+    for (; options->name; options++)
+        if (!strcmp(options->name, name)) return options;
+    return NULL;
+}
+
+static void print_option(const Option *option) {
+    char left[64], value[64] = "";
+    snprintf(left, sizeof left, "%s%c%s--%s%s%s", option->letter ? "-" : " ",
+             option->letter ? option->letter : ' ', option->letter ? ", " : "  ", option->name,
+             option->argument ? " " : "", option->argument ? option->argument : "");
+    if (option->kind == OPTION_INTEGER)
+        snprintf(value, sizeof value, " [%" PRId64 "]", *(int64_t *)option->value);
+    else if (option->kind == OPTION_REAL && !isnan(*(double *)option->value))
+        snprintf(value, sizeof value, " [%g]", *(double *)option->value);
+    else if (option->kind == OPTION_TEXT && *(const char **)option->value)
+        snprintf(value, sizeof value, " [%s]", *(const char **)option->value);
+    printf("  %-30s %s%s\n", left, option->help, value);
+}
+
+static void print_help(const Program *program) {
+    printf("usage: %s %s\n%s\n\n", program->name, program->usage, program->purpose);
+    for (const Option *option = program->options; option->name; option++)
+        print_option(option);
+    for (const Option *option = common_options; option->name; option++)
+        print_option(option);
+    printf("\nexample:\n%s\n", program->example);
+}
+
+/* getopt_long's own tables, made from ours: long option i answers with 256 + i. */
+static void build_getopt(const Option *const *all, size_t count, struct option *longs, char *shorts) {
+    *shorts++ = ':';
+    for (size_t i = 0; i < count; i++) {
+        const int takes = all[i]->kind == OPTION_FLAG ? no_argument : required_argument;
+        longs[i] = (struct option){all[i]->name, takes, NULL, 256 + (int)i};
+        if (!all[i]->letter) continue;
+        *shorts++ = all[i]->letter;
+        if (takes == required_argument) *shorts++ = ':';
+    }
+    *shorts = 0;
+}
+
+static Option *chosen_option(Option *const *all, size_t count, int answer) {
+    if (answer >= 256) return all[answer - 256];
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->letter == answer) return all[i];
+    return NULL;
+}
+
+static void parse_all(const Program *program, Option **all, size_t count, int argc, char **argv) {
+    struct option *longs = memory_need(count + 1, sizeof *longs);
+    char *shorts = memory_need(2 * count + 2, 1);
+    build_getopt((const Option *const *)all, count, longs, shorts);
+    int answer;
+    opterr = 0;
+    while ((answer = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        Error error;
+        if (answer == ':') options_wrong_usage(program, "%s needs a value", argv[optind - 1]);
+        Option *option = answer == '?' ? NULL : chosen_option(all, count, answer);
+        if (!option) options_wrong_usage(program, "unknown option %s", argv[optind - 1]);
+        if (!set_text(option, optarg, &error)) options_wrong_usage(program, "%s", error.message);
+        option->given = true;
+    }
+    free(longs);
+    free(shorts);
+}
+
+int options_parse(Program *program, int argc, char **argv) {
+    const size_t own = count_options(program->options), shared = count_options(common_options);
+    Option **all = memory_need(own + shared, sizeof *all);
+    for (size_t i = 0; i < own; i++)
+        all[i] = &program->options[i];
+    for (size_t i = 0; i < shared; i++)
+        all[own + i] = &common_options[i];
+    log_open(program->name, LOG_NORMAL);
+    for (int i = 1; i < argc; i++) /* before parsing, so that --help shows defaults, not what was given */
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            print_help(program);
+            exit(0);
+        } else if (!strcmp(argv[i], "--"))
+            break;
+    parse_all(program, all, own + shared, argc, argv);
+    free(all);
+    if (common.version) {
+        printf("%s %s\n", program->name, PROJECT_VERSION);
+        if (program->version_details) puts(program->version_details());
+        exit(0);
+    }
+    log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
+    parallel_set_threads((int)common.threads);
+    return optind;
+}
+
+static bool set_json(Option *option, const json_t *value, Error *error) {
+    switch (option->kind) {
+    case OPTION_FLAG:
+        if (!json_is_boolean(value)) return error_set(error, "%s must be true or false", option->name);
+        *(bool *)option->value = json_is_true(value);
+        return true;
+    case OPTION_INTEGER:
+        if (!json_is_integer(value)) return error_set(error, "%s must be a whole number", option->name);
+        if (!check_range(option, (double)json_integer_value(value), error)) return false;
+        *(int64_t *)option->value = json_integer_value(value);
+        return true;
+    case OPTION_REAL:
+        if (!json_is_number(value)) return error_set(error, "%s must be a number", option->name);
+        if (!check_range(option, json_number_value(value), error)) return false;
+        *(double *)option->value = json_number_value(value);
+        return true;
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        if (!json_is_string(value)) return error_set(error, "%s must be a string", option->name);
+        /* Options live as long as the program, and so do their texts. */
+        return set_text(option, memory_copy_text(json_string_value(value), json_string_length(value)), error);
+    }
+    return false;
+}
+
+bool options_read_config(Program *program, const char *path, Error *error) {
+    json_error_t problem;
+    json_t *config = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+    if (!config)
+        return error_set(error, "%s:%d: %s", path, problem.line > 0 ? problem.line : 1, problem.text);
+    bool fine =
+        json_is_object(config) || error_set(error, "%s: the configuration must be a JSON object", path);
+    const char *key;
+    json_t *value;
+    if (fine) json_object_foreach(config, key, value) {
+            Option *option = find_option(program->options, key);
+            if (!option || !option->setting) {
+                fine = error_set(error, "%s: unknown setting \"%s\" (%s --help lists them)", path, key,
+                                 program->name);
+                break;
+            }
+            if (option->given) continue;
+            if (!set_json(option, value, error)) {
+                fine = error_prefix(error, "%s: ", path);
+                break;
+            }
+            option->given = true;
+        }
+    json_decref(config);
+    return fine;
+}
+
+bool options_inherit(Program *program, const json_t *record, Error *error) {
+    for (Option *option = program->options; option->name; option++) {
+        const json_t *value = json_object_get(record, option->name);
+        if (!value || !option->setting || option->given) continue;
+        if (!set_json(option, value, error)) return false;
+    }
+    return true;
+}
+
+json_t *options_record(const Program *program) {
+    json_t *record = json_object();
+    for (const Option *option = program->options; option->name; option++) {
+        json_t *value = NULL;
+        if (option->unrecorded) continue;
+        if (option->kind == OPTION_FLAG) value = json_boolean(*(bool *)option->value);
+        if (option->kind == OPTION_INTEGER) value = json_integer(*(int64_t *)option->value);
+        if (option->kind == OPTION_REAL && !isnan(*(double *)option->value))
+            value = json_real(*(double *)option->value);
+        if (option->kind == OPTION_TEXT && *(const char **)option->value)
+            value = json_string(*(const char **)option->value);
+        if (value) json_object_set_new(record, option->name, value);
+    }
+    return record;
+}

@@ -1,0 +1,32 @@
+/* The header of a stream: a JSON-like map (formats/stream.md lists the keys of each kind), with the
+ * provenance of what follows: which tool wrote it, with which options, from what. */
+#ifndef STREAM_HEADER_H
+#define STREAM_HEADER_H
+
+#include "core/error.h"
+
+#include <jansson.h>
+
+/* {"format": "pmt", "version": 1, "kind": kind}. Kinds: tokens, hidden, pixels, items, encoder, model. */
+json_t *header_create(const char *kind);
+
+/* Makes `tool` the producer; `options` (stolen) as options_record gives them. Call it before
+ * header_add_input. */
+void header_sign(json_t *header, const char *tool, json_t *options);
+
+/* Adds to the provenance what the producer reads in the role `role` (text, image, model, users, …): the
+ * header of another stream, or NULL for a file of another kind. */
+void header_add_input(json_t *header, const char *role, const json_t *input);
+
+/* Whether streams with these headers may follow each other as one: all but the provenance must be equal. */
+bool header_is_compatible(const json_t *header, const json_t *other);
+
+/* For messages: the header without its provenance, on one line. To be freed. */
+char *header_describe(const json_t *header);
+
+/* Values that a reader needs; a missing key or another type is an error that names the key. */
+const char *header_text(const json_t *header, const char *key, Error *error);
+bool header_integer(const json_t *header, const char *key, int64_t minimum, int64_t maximum, int64_t *value,
+                    Error *error);
+
+#endif

@@ -1,0 +1,34 @@
+/* Reads a stream, or several of one kind that follow each other, in one pass, and trusts nothing in it. */
+#ifndef STREAM_READER_H
+#define STREAM_READER_H
+
+#include "stream/header.h"
+#include "stream/record.h"
+
+typedef struct StreamReader StreamReader;
+
+typedef enum StreamStatus { STREAM_ERROR = -1, STREAM_END = 0, STREAM_RECORD = 1 } StreamStatus;
+
+/* Opens and reads the header; "-" or NULL is standard input. */
+StreamReader *stream_reader_open(const char *path, Error *error);
+
+/* As stream_reader_open, and refuses a stream of another kind ("hidden|tokens": one of several). */
+StreamReader *stream_reader_open_kind(const char *path, const char *kinds, Error *error);
+
+void stream_reader_close(StreamReader *reader);
+
+/* The header; it belongs to the reader. */
+const json_t *stream_reader_header(const StreamReader *reader);
+const char *stream_reader_name(const StreamReader *reader);
+
+/* The next record; what it points to is valid until the next call. STREAM_END only when the stream is whole:
+ * the end record, its count and its hash agree, and nothing incompatible follows. */
+StreamStatus stream_reader_next(StreamReader *reader, Record *record, Error *error);
+
+/* Records read so far: the number of the last one, from 1. */
+uint64_t stream_reader_count(const StreamReader *reader);
+
+/* After STREAM_END: {"hash": …, "inputs": {…}} of what was read. A new reference. */
+json_t *stream_reader_content(const StreamReader *reader);
+
+#endif
