@@ -16,7 +16,7 @@ static int check_failures;
         if (!(condition)) {                                                                                  \
             check_failures++;                                                                                \
             printf("# %s:%d: %s: ", __FILE__, __LINE__, #condition);                                         \
-            printf("" __VA_ARGS__);                                                                          \
+            printf(" " __VA_ARGS__);                                                                         \
             putchar('\n');                                                                                   \
         }                                                                                                    \
     } while (0)

@@ -1,0 +1,164 @@
+#include "nn/parameters.h"
+
+#include "core/memory.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+ParameterSet *parameter_set_create(void) {
+    ParameterSet *set = memory_need(1, sizeof *set);
+    set->names = name_table_create();
+    set->passenger_names = name_table_create();
+    return set;
+}
+
+void parameter_set_destroy(ParameterSet *set) {
+    if (!set) return;
+    for (size_t i = 0; i < set->count; i++) {
+        free(set->list[i]->value);
+        free(set->list[i]->gradient);
+        free(set->list[i]->first_moment);
+        free(set->list[i]->second_moment);
+        free(set->list[i]);
+    }
+    for (size_t i = 0; i < name_table_count(set->passenger_names); i++)
+        free(set->passengers[i].data);
+    free(set->passengers);
+    free(set->list);
+    name_table_destroy(set->names);
+    name_table_destroy(set->passenger_names);
+    free(set);
+}
+
+Parameter *parameter_add_shaped(ParameterSet *set, ParameterGroup group, InitialValue initial, int dimensions,
+                                const uint64_t *shape, const char *name) {
+    bool added;
+    const size_t number = name_table_add(set->names, name, strlen(name), &added);
+    assert(added);
+    set->list = memory_grow(set->list, &set->capacity, set->count + 1, sizeof *set->list);
+    Parameter *parameter = set->list[set->count++] = memory_need(1, sizeof *parameter);
+    parameter->name = name_table_name(set->names, number, NULL);
+    parameter->group = group;
+    parameter->initial = initial;
+    parameter->dimensions = dimensions;
+    parameter->rows = parameter->columns = 1;
+    for (int i = 0; i < dimensions; i++) {
+        parameter->shape[i] = shape[i];
+        *(i == 0 && dimensions > 1 ? &parameter->rows : &parameter->columns) *= shape[i];
+    }
+    parameter->count = parameter->rows * parameter->columns;
+    parameter->value = memory_need(parameter->count, sizeof(float));
+    return parameter;
+}
+
+Parameter *parameter_add(ParameterSet *set, ParameterGroup group, InitialValue initial, size_t rows,
+                         size_t columns, const char *format, ...) {
+    char name[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    return parameter_add_shaped(set, group, initial, columns ? 2 : 1, (const uint64_t[]){rows, columns},
+                                name);
+}
+
+Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size) {
+    const size_t number = name_table_find(set->names, name, size);
+    return number == SIZE_MAX ? NULL : set->list[number];
+}
+
+static void initialise(Parameter *parameter, uint64_t seed) {
+    Random random;
+    random_seed(&random, seed, XXH3_64bits(parameter->name, strlen(parameter->name)));
+    const double fans = (double)(parameter->rows + parameter->columns);
+    for (size_t i = 0; i < parameter->count; i++) {
+        double value = 0;
+        switch (parameter->initial) {
+        case INITIAL_ZERO:
+            break;
+        case INITIAL_ONE:
+            value = 1;
+            break;
+        case INITIAL_NORMAL:
+            value = 0.02 * random_normal(&random);
+            break;
+        case INITIAL_XAVIER_NORMAL:
+            value = sqrt(2 / fans) * random_normal(&random);
+            break;
+        case INITIAL_XAVIER_UNIFORM:
+            value = sqrt(6 / fans) * (2 * random_uniform(&random) - 1);
+            break;
+        }
+        parameter->value[i] = (float)value;
+    }
+}
+
+void parameter_set_initialise(ParameterSet *set, uint64_t seed) {
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < set->count; i++)
+        if (!set->list[i]->loaded) initialise(set->list[i], seed);
+}
+
+void parameter_set_make_trainable(ParameterSet *set) {
+    for (size_t i = 0; i < set->count; i++) {
+        Parameter *parameter = set->list[i];
+        if (parameter->trainable) continue;
+        parameter->trainable = true;
+        parameter->gradient = memory_need(parameter->count, sizeof(float));
+        parameter->first_moment = memory_need(parameter->count, sizeof(float));
+        parameter->second_moment = memory_need(parameter->count, sizeof(float));
+    }
+}
+
+void parameter_set_clear_gradients(ParameterSet *set) {
+    for (size_t i = 0; i < set->count; i++) {
+        Parameter *parameter = set->list[i];
+        if (parameter->touched) memset(parameter->gradient, 0, parameter->count * sizeof(float));
+        parameter->touched = false;
+    }
+}
+
+static void print_shape(char *text, size_t size, int dimensions, const uint64_t *shape) {
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (int i = 0; i < dimensions; i++)
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%llu", i ? ", " : "", (unsigned long long)shape[i]);
+    snprintf(text + used, size - used, "]");
+}
+
+bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *error) {
+    bool same = tensor->dimensions == parameter->dimensions;
+    for (int i = 0; same && i < tensor->dimensions; i++)
+        same = tensor->shape[i] == parameter->shape[i];
+    if (!same) {
+        char found[256], wanted[256];
+        print_shape(found, sizeof found, tensor->dimensions, tensor->shape);
+        print_shape(wanted, sizeof wanted, parameter->dimensions, parameter->shape);
+        return error_set(error, "tensor %s has the shape %s, but this model needs %s", parameter->name, found,
+                         wanted);
+    }
+    if (!dtype_is_float(tensor->dtype))
+        return error_set(error, "tensor %s is %s; a float tensor is needed", parameter->name,
+                         dtype_name(tensor->dtype));
+    dtype_to_f32(tensor->dtype, tensor->data, parameter->value, parameter->count);
+    parameter->loaded = true;
+    return true;
+}
+
+void parameter_set_keep_passenger(ParameterSet *set, const char *name, size_t size,
+                                  const RecordTensor *tensor) {
+    bool added;
+    const size_t number = name_table_add(set->passenger_names, name, size, &added);
+    set->passengers =
+        memory_grow(set->passengers, &set->passenger_capacity, number + 1, sizeof *set->passengers);
+    Passenger *passenger = &set->passengers[number];
+    if (!added) free(passenger->data);
+    const size_t bytes = record_tensor_bytes(tensor);
+    *passenger = (Passenger){tensor->dtype, tensor->dimensions, {0}, memory_need(bytes, 1)};
+    memcpy(passenger->shape, tensor->shape, sizeof passenger->shape);
+    if (bytes) memcpy(passenger->data, tensor->data, bytes);
+}

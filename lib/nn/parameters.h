@@ -1,0 +1,81 @@
+/* The named tensors that are learned, with their gradients and the optimizer's moments. */
+#ifndef NN_PARAMETERS_H
+#define NN_PARAMETERS_H
+
+#include "core/name_table.h"
+#include "core/random.h"
+#include "stream/record.h"
+
+typedef enum InitialValue {
+    INITIAL_ZERO,
+    INITIAL_ONE,
+    INITIAL_NORMAL,         /* mean 0, deviation 0.02 (BERT) */
+    INITIAL_XAVIER_NORMAL,  /* deviation √(2 / (rows + columns)) */
+    INITIAL_XAVIER_UNIFORM, /* ± √(6 / (rows + columns)) */
+} InitialValue;
+
+typedef enum ParameterGroup { GROUP_TEXT, GROUP_IMAGE, GROUP_REST, GROUP_COUNT } ParameterGroup;
+
+typedef struct Parameter {
+    const char *name;
+    int dimensions;
+    uint64_t shape[TENSOR_MAX_DIMENSIONS];
+    size_t rows, columns, count; /* as a matrix: the first dimension by the product of the others */
+    float *value;
+    float *gradient;                     /* NULL until it is trained */
+    float *first_moment, *second_moment; /* AdamW's, NULL until it is trained */
+    ParameterGroup group;
+    InitialValue initial;
+    bool loaded;  /* its value came from a file */
+    bool touched; /* this step gave it a gradient */
+    bool trainable;
+} Parameter;
+
+/* A tensor that no part of the model in memory uses, kept as it came so that nothing of a model is lost. */
+typedef struct Passenger {
+    DType dtype;
+    int dimensions;
+    uint64_t shape[TENSOR_MAX_DIMENSIONS];
+    void *data;
+} Passenger;
+
+typedef struct ParameterSet {
+    NameTable *names;
+    Parameter **list; /* by the number of their name; they do not move */
+    size_t count, capacity;
+    NameTable *passenger_names;
+    Passenger *passengers;
+    size_t passenger_capacity;
+} ParameterSet;
+
+ParameterSet *parameter_set_create(void);
+void parameter_set_destroy(ParameterSet *set);
+
+/* A new parameter named by a printf format; its values are not set. Two of one name are a fault of the
+ * program. columns = 0 makes a vector of `rows`. */
+Parameter *parameter_add(ParameterSet *set, ParameterGroup group, InitialValue initial, size_t rows,
+                         size_t columns, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* As parameter_add with any shape. */
+Parameter *parameter_add_shaped(ParameterSet *set, ParameterGroup group, InitialValue initial, int dimensions,
+                                const uint64_t *shape, const char *name);
+
+Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size);
+
+/* Initial values for all that were not loaded; each follows from the seed and its own name alone. */
+void parameter_set_initialise(ParameterSet *set, uint64_t seed);
+
+/* Takes the memory that training needs. */
+void parameter_set_make_trainable(ParameterSet *set);
+
+/* Zeroes the gradients that were touched. */
+void parameter_set_clear_gradients(ParameterSet *set);
+
+/* Takes the value of a float tensor of the same shape. An error names the tensor and both shapes. */
+bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *error);
+
+/* Keeps a copy of a tensor under a name (a second one of the same name replaces the first). */
+void parameter_set_keep_passenger(ParameterSet *set, const char *name, size_t size,
+                                  const RecordTensor *tensor);
+
+#endif

@@ -1,0 +1,77 @@
+/* Tensors of one step and the record of how they came about. Operators append to the tape; tape_backward
+ * walks it in reverse. All memory comes from the tape's arena and goes at tape_reset. */
+#ifndef NN_TAPE_H
+#define NN_TAPE_H
+
+#include "core/arena.h"
+#include "nn/backend/backend.h"
+#include "nn/segments.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A matrix, row-major. A vector is a row. */
+typedef struct Tensor {
+    float *value;
+    float *gradient; /* NULL until a backward step writes it */
+    size_t rows, columns;
+    bool needs_gradient;
+} Tensor;
+
+typedef struct Tape Tape;
+typedef void (*Backward)(Tape *tape, void *context);
+
+typedef struct TapeNode {
+    Backward backward;
+    void *context;
+} TapeNode;
+
+struct Tape {
+    Arena *arena;
+    const Backend *backend;
+    TapeNode *nodes;
+    size_t count, capacity;
+    bool recording;        /* false: forward only, nothing needs a gradient */
+    uint64_t dropout_seed; /* of this step */
+    uint64_t dropout_uses; /* operators with dropout so far in this step */
+};
+
+/* A tape owns its arena. `recording` says whether gradients are wanted. */
+Tape *tape_create(const Backend *backend, bool recording);
+void tape_destroy(Tape *tape);
+
+/* Forgets all tensors and starts a step whose dropout follows from `dropout_seed`. */
+void tape_reset(Tape *tape, uint64_t dropout_seed);
+
+/* A new tensor, its values not set. */
+Tensor *tape_tensor(Tape *tape, size_t rows, size_t columns, bool needs_gradient);
+
+/* A tensor over the caller's values, which must outlive the step. */
+Tensor *tape_leaf(Tape *tape, float *value, size_t rows, size_t columns, bool needs_gradient);
+
+/* Appends a backward step; `context` lives in the arena. */
+void tape_record(Tape *tape, Backward backward, void *context);
+
+/* The gradient of a tensor, zeroed when it is asked for first. */
+float *tape_gradient(Tape *tape, Tensor *tensor);
+
+/* As tape_gradient for an operator that overwrites: *beta is 0 and the values are not set when it is the
+ * first to write, and 1 when it has to add. */
+float *tape_gradient_target(Tape *tape, Tensor *tensor, float *beta);
+
+/* Sets the gradient of the scalar `loss` to 1 and runs all backward steps in reverse. */
+void tape_backward(Tape *tape, Tensor *loss);
+
+/* A number for one use of dropout, different for each use in a step. */
+uint64_t tape_dropout_seed(Tape *tape);
+
+/* A block of the arena for an operator's context. */
+#define TAPE_CONTEXT(tape, Type, ...)                                                                        \
+    ({                                                                                                       \
+        Type *context_ = arena_take((tape)->arena, 1, sizeof(Type));                                         \
+        *context_ = (Type){__VA_ARGS__};                                                                     \
+        context_;                                                                                            \
+    })
+
+#endif
