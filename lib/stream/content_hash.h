@@ -12,10 +12,15 @@ enum { CONTENT_HASH_TEXT = 5 + 32 + 1 };
 
 ContentHash *content_hash_create(void);
 void content_hash_destroy(ContentHash *hash);
+void content_hash_reset(ContentHash *hash);
 void content_hash_update(ContentHash *hash, const void *bytes, size_t size);
 void content_hash_text(const ContentHash *hash, char text[CONTENT_HASH_TEXT]);
 
 /* {"hash": "xxh3:…"}: what stands for a file in the end record of a stream made from it. A new reference. */
 json_t *content_of_hash(const ContentHash *hash);
+
+/* The content of two streams that follow each other: the hash of the texts of both hashes, and of every input
+ * the same, or what both have when it is equal. A new reference. */
+json_t *content_join(const json_t *content, const json_t *next);
 
 #endif

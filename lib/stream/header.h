@@ -6,6 +6,10 @@
 #include "core/error.h"
 
 #include <jansson.h>
+#include <stdint.h>
+
+#define STREAM_FORMAT "pmt"
+enum { STREAM_VERSION = 1 };
 
 /* {"format": "pmt", "version": 1, "kind": kind}. Kinds: tokens, hidden, pixels, items, encoder, model. */
 json_t *header_create(const char *kind);
@@ -18,8 +22,23 @@ void header_sign(json_t *header, const char *tool, json_t *options);
  * header of another stream, or NULL for a file of another kind. */
 void header_add_input(json_t *header, const char *role, const json_t *input);
 
+/* Descent is kept for this many generations of inputs (msgpack-c unpacks no more levels); what is older is
+ * known by the hashes of its descendants. */
+enum { HEADER_MAX_GENERATIONS = 12 };
+
+/* A copy of a provenance or of a content (stream_reader_content) that ends there; null for NULL. */
+json_t *header_prune(const json_t *tree);
+
+/* The header, its provenance joined with the hashes that `content` has for the stream and for every input. A
+ * new reference. */
+json_t *header_lineage(const json_t *header, const json_t *content);
+
 /* Whether streams with these headers may follow each other as one: all but the provenance must be equal. */
 bool header_is_compatible(const json_t *header, const json_t *other);
+
+/* For messages: what keeps them from it, as "dim is 64 and 768; …". Empty when they are compatible. */
+enum { HEADER_DIFFERENCES_TEXT = 400 };
+void header_differences(const json_t *header, const json_t *other, char text[HEADER_DIFFERENCES_TEXT]);
 
 /* For messages: the header without its provenance, on one line. To be freed. */
 char *header_describe(const json_t *header);

@@ -5,7 +5,7 @@
 #include "core/dtype.h"
 #include "core/error.h"
 
-enum { RECORD_MAX_TENSORS = 16, TENSOR_MAX_DIMENSIONS = 8 };
+enum { RECORD_MAX_KEY = 65536, RECORD_MAX_NAME = 256, RECORD_MAX_TENSORS = 16, TENSOR_MAX_DIMENSIONS = 8 };
 
 typedef struct RecordTensor {
     const char *name;
@@ -20,10 +20,25 @@ typedef struct Record {
     size_t key_size;
     size_t count;
     RecordTensor tensors[RECORD_MAX_TENSORS];
+    const char *stream; /* of a record that was read: where it stands, for messages */
+    uint64_t number;    /* from 1 */
 } Record;
+
+enum { RECORD_WHERE_TEXT = 512 };
+
+/* For messages: "text.pmt: record 12 ('v17')", strange bytes of the key escaped. */
+void record_where(const Record *record, char where[RECORD_WHERE_TEXT]);
+
+/* Within the limits of formats/stream.md? If not, the message says what is wrong, but not where. */
+bool record_check(const Record *record, Error *error);
 
 uint64_t record_tensor_elements(const RecordTensor *tensor);
 size_t record_tensor_bytes(const RecordTensor *tensor);
+
+enum { RECORD_TENSOR_TEXT = 192 };
+
+/* For messages: "f32 [3,768]". */
+void record_tensor_describe(const RecordTensor *tensor, char text[RECORD_TENSOR_TEXT]);
 
 /* NULL when the record has no tensor of this name. */
 const RecordTensor *record_find(const Record *record, const char *name);

@@ -1,0 +1,122 @@
+#include "stream/zstd_input.h"
+
+#include "core/file.h"
+#include "core/memory.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+enum { MAGIC_BYTES = 4 };
+
+struct ZstdInput {
+    int file;
+    ZSTD_DCtx *context;
+    unsigned char *bytes; /* compressed; those from `at` to `used` are still to be decompressed */
+    size_t capacity, at, used;
+    bool any_frame; /* a frame was seen */
+    bool in_frame;  /* and it has not ended */
+    bool ended;     /* the file has */
+};
+
+ZstdInput *zstd_input_open(const char *path, Error *error) {
+    const bool standard = !path || !strcmp(path, "-");
+    const int file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        error_set_errno(error, "cannot read %s", path);
+        return NULL;
+    }
+    if (isatty(file)) {
+        error_set(error, "%s is a terminal; a stream must come from a file or a pipe",
+                  file_display_name(path));
+        if (!standard) close(file);
+        return NULL;
+    }
+    ZstdInput *input = memory_need(1, sizeof *input);
+    input->file = file;
+    input->capacity = ZSTD_DStreamInSize();
+    input->bytes = memory_need(input->capacity, 1);
+    input->context = ZSTD_createDCtx();
+    if (!input->context) {
+        error_set(error, "out of memory");
+        zstd_input_close(input);
+        return NULL;
+    }
+    return input;
+}
+
+void zstd_input_close(ZstdInput *input) {
+    if (!input) return;
+    if (input->file != STDIN_FILENO) close(input->file);
+    ZSTD_freeDCtx(input->context);
+    free(input->bytes);
+    free(input);
+}
+
+/* Reads on behind what is still there. */
+static bool read_more(ZstdInput *input, Error *error) {
+    memmove(input->bytes, input->bytes + input->at, input->used - input->at);
+    input->used -= input->at;
+    input->at = 0;
+    ssize_t got;
+    do
+        got = read(input->file, input->bytes + input->used, input->capacity - input->used);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return error_set_errno(error, "cannot be read");
+    input->used += (size_t)got;
+    input->ended = got == 0;
+    return true;
+}
+
+static bool is_frame(const unsigned char *bytes) {
+    static const unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd}, skippable[] = {0x2a, 0x4d, 0x18};
+    return !memcmp(bytes, frame, sizeof frame) ||
+           ((bytes[0] & 0xf0) == 0x50 && !memcmp(bytes + 1, skippable, sizeof skippable));
+}
+
+/* Says of a file that does not start with a frame what it may be. */
+static bool refuse(const ZstdInput *input, Error *error) {
+    const size_t size = input->used - input->at;
+    size_t printable = 0;
+    for (size_t i = input->at; i < input->used; i++)
+        printable += isprint(input->bytes[i]) || isspace(input->bytes[i]) || input->bytes[i] >= 0x80;
+    if (input->any_frame)
+        return error_set(error, "bytes follow that belong to no stream; it was altered, or written twice");
+    if (printable == size)
+        return error_set(error, "text, not a .pmt stream; texts of items become one by pm-tokenize");
+    return error_set(error, "not a .pmt stream; files of other programs become one by pm-import");
+}
+
+/* Between frames: is there another? *more = false at the end of the file. */
+static bool start_frame(ZstdInput *input, bool *more, Error *error) {
+    while (input->used - input->at < MAGIC_BYTES && !input->ended)
+        if (!read_more(input, error)) return false;
+    *more = input->used > input->at;
+    if (!*more) return true;
+    if (input->used - input->at < MAGIC_BYTES || !is_frame(input->bytes + input->at))
+        return refuse(input, error);
+    input->any_frame = input->in_frame = true;
+    return true;
+}
+
+bool zstd_input_read(ZstdInput *input, void *bytes, size_t room, size_t *got, Error *error) {
+    ZSTD_outBuffer out = {bytes, room, 0};
+    while (!out.pos) {
+        bool more = true;
+        if (!input->in_frame && !start_frame(input, &more, error)) return false;
+        if (!more) break;
+        ZSTD_inBuffer in = {input->bytes + input->at, input->used - input->at, 0};
+        const size_t left = ZSTD_decompressStream(input->context, &out, &in);
+        if (ZSTD_isError(left)) return error_set(error, "damaged: %s", ZSTD_getErrorName(left));
+        input->at += in.pos;
+        input->in_frame = left > 0;
+        if (out.pos || !input->in_frame || input->at < input->used) continue;
+        if (input->ended) return error_set(error, "cut off within a zstd frame; make or copy it again");
+        if (!read_more(input, error)) return false;
+    }
+    *got = out.pos;
+    return true;
+}

@@ -1,0 +1,19 @@
+/* The decompressed bytes of a file of zstd frames. */
+#ifndef STREAM_ZSTD_INPUT_H
+#define STREAM_ZSTD_INPUT_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+
+typedef struct ZstdInput ZstdInput;
+
+/* "-" or NULL is standard input. */
+ZstdInput *zstd_input_open(const char *path, Error *error);
+void zstd_input_close(ZstdInput *input);
+
+/* At most `room` bytes, at least one but at the end of the file (*got = 0), which must be that of a frame.
+ * Messages do not name the file. */
+bool zstd_input_read(ZstdInput *input, void *bytes, size_t room, size_t *got, Error *error);
+
+#endif
