@@ -84,6 +84,21 @@ void arena_reset(Arena *arena) {
     arena->used = 0;
 }
 
+ArenaMark arena_mark(const Arena *arena) {
+    return (ArenaMark){arena->blocks, arena->blocks ? arena->blocks->used : 0, arena->used};
+}
+
+void arena_rewind(Arena *arena, ArenaMark mark) {
+    while (arena->blocks != mark.block) {
+        Block *next = arena->blocks->next;
+        free(arena->blocks->bytes);
+        free(arena->blocks);
+        arena->blocks = next;
+    }
+    if (arena->blocks) arena->blocks->used = mark.block_used;
+    arena->used = mark.used;
+}
+
 size_t arena_used(const Arena *arena) {
     return arena->used;
 }

@@ -16,6 +16,14 @@ void *arena_take_zeroed(Arena *arena, size_t count, size_t size);
 /* Forgets all pieces. The blocks become one, so that a step like the last one allocates nothing. */
 void arena_reset(Arena *arena);
 
+/* A place to come back to: arena_rewind forgets what was taken since. */
+typedef struct ArenaMark {
+    void *block;
+    size_t block_used, used;
+} ArenaMark;
+ArenaMark arena_mark(const Arena *arena);
+void arena_rewind(Arena *arena, ArenaMark mark);
+
 /* Bytes in use, and the most that were ever in use. */
 size_t arena_used(const Arena *arena);
 size_t arena_peak(const Arena *arena);
