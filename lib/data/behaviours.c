@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MIN_SEQ_LEN = 3, KEPT_BEYOND_L = 3, QUOTED = 64 };
+enum { MIN_SEQ_LEN = 3, KEPT_BEYOND_L = 3, QUOTED_BYTES = 64, QUOTED = 4 * QUOTED_BYTES + 4 };
 
 /* A name for a message: what cannot be printed as \xNN, and not longer than a line bears. */
-static const char *quote(const char *name, size_t size, char text[4 * QUOTED + 8]) {
+static const char *quote(const char *name, size_t size, char text[QUOTED]) {
     char *at = text;
-    for (size_t i = 0; i < size && i < QUOTED; i++) {
+    for (size_t i = 0; i < size && i < QUOTED_BYTES; i++) {
         const unsigned char byte = (unsigned char)name[i];
         at += sprintf(at, byte < ' ' || byte == 0x7f || byte == '\\' ? "\\x%02x" : "%c", byte);
     }
-    strcpy(at, size > QUOTED ? "…" : "");
+    strcpy(at, size > QUOTED_BYTES ? "…" : "");
     return text;
 }
 
@@ -26,67 +26,62 @@ typedef struct Reading {
     Behaviours *behaviours;
     const NameTable *items;
     LineReader *reader;
-    const char *name;
     size_t used, sequence_capacity, offset_capacity, user_capacity;
 } Reading;
 
-static bool add_user_name(Reading *reading, const Line *line, size_t size, uint32_t *number, Error *error) {
-    const uint64_t at = line->number;
-    if (!size) return error_set(error, "%s:%" PRIu64 ": no user before the TAB", reading->name, at);
+static bool add_user_name(Reading *reading, const char *user, size_t size, uint32_t *number, Error *error) {
+    if (!size) return error_set(error, "no user before the TAB");
     bool added;
-    const size_t found = name_table_add(reading->behaviours->names, line->bytes, size, &added);
-    char text[4 * QUOTED + 8];
-    /* Every line is a user, so that the n-th name was in line n. */
-    if (!added)
-        return error_set(
-            error, "%s:%" PRIu64 ": user \"%s\" stands already in line %zu; a user has one line: join them",
-            reading->name, at, quote(line->bytes, size, text), found + 1);
-    if (found >= UINT32_MAX - 1)
-        return error_set(error, "%s:%" PRIu64 ": more than %" PRIu32 " users", reading->name, at,
-                         UINT32_MAX - 1);
+    const size_t found = name_table_add(reading->behaviours->names, user, size, &added);
+    if (!added) {
+        char text[QUOTED];
+        /* Every line is a user, so that the n-th name was in line n. */
+        return error_set(error, "user \"%s\" stands already in line %zu; a user has one line: join them",
+                         quote(user, size, text), found + 1);
+    }
+    if (found >= UINT32_MAX - 1) return error_set(error, "more than %" PRIu32 " users", UINT32_MAX - 1);
     *number = (uint32_t)found;
     return true;
 }
 
 /* Appends one item, as its place among the given ones. */
-static bool add_item(Reading *reading, const Line *line, const char *item, size_t size, Error *error) {
+static bool add_item(Reading *reading, const char *item, size_t size, Error *error) {
     Behaviours *behaviours = reading->behaviours;
-    if (!size)
-        return error_set(error,
-                         "%s:%" PRIu64
-                         ": an empty item name at byte %zu; single spaces separate items, and "
-                         "none stands at the end",
-                         reading->name, line->number, (size_t)(item - line->bytes) + 1);
     const size_t row = name_table_find(reading->items, item, size);
     behaviours->counts.interactions_read++;
     if (row == SIZE_MAX && behaviours->options.unknown == UNKNOWN_ITEMS_DROP) {
         behaviours->counts.interactions_unknown++;
         return true;
     }
-    char text[4 * QUOTED + 8];
-    if (row == SIZE_MAX)
+    if (row == SIZE_MAX) {
+        char text[QUOTED];
         return error_set(error,
-                         "%s:%" PRIu64
-                         ": item \"%s\" is none of the %zu known items; add it to them or "
-                         "take it out here",
-                         reading->name, line->number, quote(item, size, text),
-                         name_table_count(reading->items));
+                         "item \"%s\" is none of the %zu known items; add it to them or take it out here",
+                         quote(item, size, text), name_table_count(reading->items));
+    }
     behaviours->sequences = memory_grow(behaviours->sequences, &reading->sequence_capacity, reading->used + 1,
                                         sizeof *behaviours->sequences);
     behaviours->sequences[reading->used++] = (uint32_t)row;
     return true;
 }
 
+/* Appends the items of a line, which begin at `items`. */
 static bool add_items(Reading *reading, const Line *line, const char *items, Error *error) {
     const char *end = line->bytes + line->size;
     if (items == end) return true;
     const char *tab = memchr(items, '\t', (size_t)(end - items));
     if (tab)
-        return error_set(error, "%s:%" PRIu64 ": a second TAB at byte %zu; single spaces separate items",
-                         reading->name, line->number, (size_t)(tab - line->bytes) + 1);
+        return error_set(error, "a second TAB at byte %zu; single spaces separate items",
+                         (size_t)(tab - line->bytes) + 1);
     for (;;) {
         const char *space = memchr(items, ' ', (size_t)(end - items));
-        if (!add_item(reading, line, items, (size_t)((space ? space : end) - items), error)) return false;
+        const size_t size = (size_t)((space ? space : end) - items);
+        if (!size)
+            return error_set(error,
+                             "an empty item name at byte %zu; single spaces separate items, and none stands "
+                             "before the first or after the last",
+                             (size_t)(items - line->bytes) + 1);
+        if (!add_item(reading, items, size, error)) return false;
         if (!space) return true;
         items = space + 1;
     }
@@ -121,29 +116,35 @@ static void keep_user(Reading *reading, uint32_t name) {
 static bool read_line(Reading *reading, const Line *line, Error *error) {
     const char *tab = memchr(line->bytes, '\t', line->size);
     if (!tab)
-        return error_set(error, "%s:%" PRIu64 ": %s; a line is a user, a TAB, and items separated by spaces",
-                         reading->name, line->number, line->size ? "no TAB" : "an empty line");
-    uint32_t name;
-    if (!add_user_name(reading, line, (size_t)(tab - line->bytes), &name, error)) return false;
+        return error_set(error, "%s; a line is a user, a TAB, and items separated by spaces",
+                         line->size ? "no TAB" : "an empty line");
+    uint32_t name = 0;
+    if (!add_user_name(reading, line->bytes, (size_t)(tab - line->bytes), &name, error)) return false;
     reading->behaviours->counts.users_read++;
     if (!add_items(reading, line, tab + 1, error)) return false;
     keep_user(reading, name);
     return true;
 }
 
+static bool check_what_is_left(const Behaviours *behaviours, Error *error) {
+    const BehavioursCounts *counts = &behaviours->counts;
+    if (!counts->users_read)
+        return error_set(error, "%s: empty; a line a user was expected", behaviours->source);
+    if (!behaviours->user_count)
+        return error_set(error, "%s: none of the %" PRIu64 " users has %" PRIu32 " interactions%s",
+                         behaviours->source, counts->users_read, behaviours->options.min_seq_len,
+                         counts->interactions_unknown ? " with known items" : "");
+    return true;
+}
+
 static bool read_lines(Reading *reading, Error *error) {
+    Behaviours *behaviours = reading->behaviours;
     Line line;
     int got;
     while ((got = line_reader_next(reading->reader, &line, error)) > 0)
-        if (!read_line(reading, &line, error)) return false;
-    if (got < 0) return false;
-    Behaviours *behaviours = reading->behaviours;
-    const BehavioursCounts *counts = &behaviours->counts;
-    if (!counts->users_read) return error_set(error, "%s: empty; a line a user was expected", reading->name);
-    if (!behaviours->user_count)
-        return error_set(error, "%s: none of the %" PRIu64 " users has %" PRIu32 " interactions%s",
-                         reading->name, counts->users_read, behaviours->options.min_seq_len,
-                         counts->interactions_unknown ? " with known items" : "");
+        if (!read_line(reading, &line, error))
+            return error_prefix(error, "%s:%" PRIu64 ": ", behaviours->source, line.number);
+    if (got < 0 || !check_what_is_left(behaviours, error)) return false;
     behaviours->sequences =
         memory_resize(behaviours->sequences, reading->used, sizeof *behaviours->sequences);
     behaviours->content = line_reader_content(reading->reader);
@@ -195,8 +196,7 @@ bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *
     const char *name = line_reader_name(reader);
     behaviours->source = memory_copy_text(name, strlen(name));
     behaviours->names = name_table_create();
-    Reading reading = {
-        .behaviours = behaviours, .items = items, .reader = reader, .name = behaviours->source};
+    Reading reading = {.behaviours = behaviours, .items = items, .reader = reader};
     behaviours->offsets = memory_grow(NULL, &reading.offset_capacity, 1, sizeof *behaviours->offsets);
     behaviours->offsets[0] = 0;
     const bool fine = read_lines(&reading, error) && number_items(behaviours, name_table_count(items), error);

@@ -18,8 +18,8 @@ bool baseline_ranks(const char *name, const Behaviours *behaviours, Split split,
                     double *ranks, Error *error);
 
 /* The w that are not 0. 8 bytes for each ordered pair of items that meet in a training row, of which there
- * are at most users × L(L+1)/2, and at most items²; building takes time with users × L² and no memory beside
- * that but 12 bytes an item and thread. */
+ * are at most users × L(L+1)/2, and at most items². Building takes time with users × L², and meanwhile 16
+ * bytes more for each training interaction and 12 for each item and thread. */
 typedef struct CoOccurrence {
     uint32_t item_count;
     size_t *offsets; /* [item_count + 2]: the later items of item i are offsets[i] … offsets[i + 1] − 1 */
