@@ -1,0 +1,258 @@
+#include "data/behaviours.h"
+
+#include "core/memory.h"
+#include "data/lines.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MIN_SEQ_LEN = 3, KEPT_BEYOND_L = 3, QUOTED_BYTES = 64, QUOTED = 4 * QUOTED_BYTES + 4 };
+
+/* A name for a message: what cannot be printed as \xNN, and not longer than a line bears. */
+static const char *quote(const char *name, size_t size, char text[QUOTED]) {
+    char *at = text;
+    for (size_t i = 0; i < size && i < QUOTED_BYTES; i++) {
+        const unsigned char byte = (unsigned char)name[i];
+        at += sprintf(at, byte < ' ' || byte == 0x7f || byte == '\\' ? "\\x%02x" : "%c", byte);
+    }
+    strcpy(at, size > QUOTED_BYTES ? "…" : "");
+    return text;
+}
+
+/* What lasts only while the file is read. */
+typedef struct Reading {
+    Behaviours *behaviours;
+    const NameTable *items;
+    LineReader *reader;
+    size_t used, sequence_capacity, offset_capacity, user_capacity;
+} Reading;
+
+static bool add_user_name(Reading *reading, const char *user, size_t size, uint32_t *number, Error *error) {
+    if (!size) return error_set(error, "no user before the TAB");
+    bool added;
+    const size_t found = name_table_add(reading->behaviours->names, user, size, &added);
+    if (!added) {
+        char text[QUOTED];
+        /* Every line is a user, so that the n-th name was in line n. */
+        return error_set(error, "user \"%s\" stands already in line %zu; a user has one line: join them",
+                         quote(user, size, text), found + 1);
+    }
+    if (found >= UINT32_MAX - 1) return error_set(error, "more than %" PRIu32 " users", UINT32_MAX - 1);
+    *number = (uint32_t)found;
+    return true;
+}
+
+/* Appends one item, as its place among the given ones. */
+static bool add_item(Reading *reading, const char *item, size_t size, Error *error) {
+    Behaviours *behaviours = reading->behaviours;
+    const size_t row = name_table_find(reading->items, item, size);
+    behaviours->counts.interactions_read++;
+    if (row == SIZE_MAX && behaviours->options.unknown == UNKNOWN_ITEMS_DROP) {
+        behaviours->counts.interactions_unknown++;
+        return true;
+    }
+    if (row == SIZE_MAX) {
+        char text[QUOTED];
+        return error_set(error,
+                         "item \"%s\" is none of the %zu known items; add it to them or take it out here",
+                         quote(item, size, text), name_table_count(reading->items));
+    }
+    behaviours->sequences = memory_grow(behaviours->sequences, &reading->sequence_capacity, reading->used + 1,
+                                        sizeof *behaviours->sequences);
+    behaviours->sequences[reading->used++] = (uint32_t)row;
+    return true;
+}
+
+/* Appends the items of a line, which begin at `items`. */
+static bool add_items(Reading *reading, const Line *line, const char *items, Error *error) {
+    const char *end = line->bytes + line->size;
+    if (items == end) return true;
+    const char *tab = memchr(items, '\t', (size_t)(end - items));
+    if (tab)
+        return error_set(error, "a second TAB at byte %zu; single spaces separate items",
+                         (size_t)(tab - line->bytes) + 1);
+    for (;;) {
+        const char *space = memchr(items, ' ', (size_t)(end - items));
+        const size_t size = (size_t)((space ? space : end) - items);
+        if (!size)
+            return error_set(error,
+                             "an empty item name at byte %zu; single spaces separate items, and none stands "
+                             "before the first or after the last",
+                             (size_t)(items - line->bytes) + 1);
+        if (!add_item(reading, items, size, error)) return false;
+        if (!space) return true;
+        items = space + 1;
+    }
+}
+
+/* Keeps of a user's interactions, which end the sequences, the last L + 3, or drops the user. */
+static void keep_user(Reading *reading, uint32_t name) {
+    Behaviours *behaviours = reading->behaviours;
+    const size_t start = behaviours->offsets[behaviours->user_count], count = reading->used - start;
+    if (count < behaviours->options.min_seq_len) {
+        behaviours->counts.users_short++;
+        behaviours->counts.interactions_short += count;
+        reading->used = start;
+        return;
+    }
+    const size_t most = (size_t)behaviours->options.max_seq_len + KEPT_BEYOND_L;
+    if (count > most) {
+        memmove(behaviours->sequences + start, behaviours->sequences + reading->used - most,
+                most * sizeof *behaviours->sequences);
+        behaviours->counts.interactions_old += count - most;
+        reading->used = start + most;
+    }
+    const size_t user = behaviours->user_count++;
+    behaviours->offsets =
+        memory_grow(behaviours->offsets, &reading->offset_capacity, user + 2, sizeof *behaviours->offsets);
+    behaviours->offsets[user + 1] = reading->used;
+    behaviours->user_names = memory_grow(behaviours->user_names, &reading->user_capacity, user + 1,
+                                         sizeof *behaviours->user_names);
+    behaviours->user_names[user] = name;
+}
+
+static bool read_line(Reading *reading, const Line *line, Error *error) {
+    const char *tab = memchr(line->bytes, '\t', line->size);
+    if (!tab)
+        return error_set(error, "%s; a line is a user, a TAB, and items separated by spaces",
+                         line->size ? "no TAB" : "an empty line");
+    uint32_t name = 0;
+    if (!add_user_name(reading, line->bytes, (size_t)(tab - line->bytes), &name, error)) return false;
+    reading->behaviours->counts.users_read++;
+    if (!add_items(reading, line, tab + 1, error)) return false;
+    keep_user(reading, name);
+    return true;
+}
+
+static bool check_what_is_left(const Behaviours *behaviours, Error *error) {
+    const BehavioursCounts *counts = &behaviours->counts;
+    if (!counts->users_read)
+        return error_set(error, "%s: empty; a line a user was expected", behaviours->source);
+    if (!behaviours->user_count)
+        return error_set(error, "%s: none of the %" PRIu64 " users has %" PRIu32 " interactions%s",
+                         behaviours->source, counts->users_read, behaviours->options.min_seq_len,
+                         counts->interactions_unknown ? " with known items" : "");
+    return true;
+}
+
+static bool read_lines(Reading *reading, Error *error) {
+    Behaviours *behaviours = reading->behaviours;
+    Line line;
+    int got;
+    while ((got = line_reader_next(reading->reader, &line, error)) > 0)
+        if (!read_line(reading, &line, error))
+            return error_prefix(error, "%s:%" PRIu64 ": ", behaviours->source, line.number);
+    if (got < 0 || !check_what_is_left(behaviours, error)) return false;
+    behaviours->sequences =
+        memory_resize(behaviours->sequences, reading->used, sizeof *behaviours->sequences);
+    behaviours->content = line_reader_content(reading->reader);
+    return true;
+}
+
+/* Turns the places among the given items, which the sequences hold so far, into item numbers. */
+static bool number_items(Behaviours *behaviours, size_t known, Error *error) {
+    uint32_t *numbers = memory_allocate(known, sizeof *numbers, error);
+    uint32_t *rows = memory_allocate(known + 1, sizeof *rows, error);
+    behaviours->item_numbers = numbers;
+    behaviours->item_rows = rows;
+    if (!numbers || !rows) return false;
+    const size_t interactions = behaviours->offsets[behaviours->user_count];
+    for (size_t i = 0; i < interactions; i++)
+        numbers[behaviours->sequences[i]] = 1; /* met */
+    for (size_t row = 0; row < known; row++)
+        if (numbers[row]) numbers[row] = ++behaviours->item_count;
+    behaviours->known_count = behaviours->item_count;
+    for (size_t row = 0; row < known; row++) {
+        if (!numbers[row]) numbers[row] = ++behaviours->known_count;
+        rows[numbers[row]] = (uint32_t)row;
+    }
+    for (size_t i = 0; i < interactions; i++)
+        behaviours->sequences[i] = numbers[behaviours->sequences[i]];
+    return true;
+}
+
+static bool check_request(const NameTable *items, const BehavioursOptions *options, Error *error) {
+    if (options->min_seq_len < MIN_SEQ_LEN)
+        return error_set(error,
+                         "min-seq-len is %" PRIu32
+                         "; a user needs at least %d interactions: one to train "
+                         "on, one to validate and one to test with",
+                         options->min_seq_len, MIN_SEQ_LEN);
+    if (!options->max_seq_len) return error_set(error, "max-seq-len is 0; it must be at least 1");
+    if (name_table_count(items) > UINT32_MAX - 1)
+        return error_set(error, "%zu items; more than %" PRIu32 " cannot be numbered",
+                         name_table_count(items), UINT32_MAX - 1);
+    return true;
+}
+
+bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *items,
+                     const BehavioursOptions *options, Error *error) {
+    *behaviours = (Behaviours){.options = *options};
+    if (!check_request(items, options, error)) return false;
+    LineReader *reader = line_reader_open(path, error);
+    if (!reader) return false;
+    const char *name = line_reader_name(reader);
+    behaviours->source = memory_copy_text(name, strlen(name));
+    behaviours->names = name_table_create();
+    Reading reading = {.behaviours = behaviours, .items = items, .reader = reader};
+    behaviours->offsets = memory_grow(NULL, &reading.offset_capacity, 1, sizeof *behaviours->offsets);
+    behaviours->offsets[0] = 0;
+    const bool fine = read_lines(&reading, error) && number_items(behaviours, name_table_count(items), error);
+    line_reader_close(reader);
+    if (!fine) behaviours_free(behaviours);
+    return fine;
+}
+
+void behaviours_free(Behaviours *behaviours) {
+    free(behaviours->offsets);
+    free(behaviours->sequences);
+    free(behaviours->item_rows);
+    free(behaviours->item_numbers);
+    free(behaviours->user_names);
+    free(behaviours->source);
+    name_table_destroy(behaviours->names);
+    json_decref(behaviours->content);
+    *behaviours = (Behaviours){0};
+}
+
+const char *behaviours_user_name(const Behaviours *behaviours, size_t user, size_t *size) {
+    return name_table_name(behaviours->names, behaviours->user_names[user], size);
+}
+
+/* Appends to a text that may be full. */
+static void __attribute__((format(printf, 4, 5)))
+append(char *text, size_t size, size_t *used, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const int wanted = vsnprintf(text + *used, size - *used, format, arguments);
+    va_end(arguments);
+    *used += (size_t)wanted < size - *used ? (size_t)wanted : size - *used - 1;
+}
+
+void behaviours_describe(const Behaviours *behaviours, char *text, size_t size) {
+    const BehavioursCounts *counts = &behaviours->counts;
+    size_t used = 0;
+    append(text, size, &used, "%s: kept %" PRIu32 " of %" PRIu64 " users", behaviours->source,
+           behaviours->user_count, counts->users_read);
+    if (counts->users_short)
+        append(text, size, &used, " (%" PRIu64 " with fewer than %" PRIu32 " interactions)",
+               counts->users_short, behaviours->options.min_seq_len);
+    append(text, size, &used, ", %zu of %" PRIu64 " interactions",
+           behaviours->offsets[behaviours->user_count], counts->interactions_read);
+    const char *separator = " (";
+    const struct {
+        uint64_t count;
+        const char *what;
+    } dropped[] = {{counts->interactions_unknown, "of unknown items"},
+                   {counts->interactions_short, "of dropped users"},
+                   {counts->interactions_old, "older than what max-seq-len needs"}};
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
+        if (!dropped[i].count) continue;
+        append(text, size, &used, "%s%" PRIu64 " %s", separator, dropped[i].count, dropped[i].what);
+        separator = ", ";
+    }
+    append(text, size, &used, "%s, %" PRIu32 " of %" PRIu32 " items", *separator == ',' ? ")" : "",
+           behaviours->item_count, behaviours->known_count);
+}

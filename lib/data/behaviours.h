@@ -1,0 +1,60 @@
+/* users.tsv: user TAB items, oldest first (formats/behaviours.md), as sequences of numbered items. */
+#ifndef DATA_BEHAVIOURS_H
+#define DATA_BEHAVIOURS_H
+
+#include "core/error.h"
+#include "core/name_table.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What to do with an item of users.tsv that is not among the given items. */
+typedef enum UnknownItems { UNKNOWN_ITEMS_REFUSE, UNKNOWN_ITEMS_DROP } UnknownItems;
+
+typedef struct BehavioursOptions {
+    uint32_t min_seq_len; /* at least 3: an input, a validation target and a test target */
+    uint32_t max_seq_len; /* L, at least 1 */
+    UnknownItems unknown;
+} BehavioursOptions;
+
+/* What was read, and what of it was dropped and why. */
+typedef struct BehavioursCounts {
+    uint64_t users_read, users_short; /* short: fewer than min_seq_len interactions */
+    uint64_t interactions_read;
+    uint64_t interactions_unknown; /* of items that are not among the given ones */
+    uint64_t interactions_short;   /* of the users that are too short */
+    uint64_t interactions_old;     /* before a user's last L + 3 */
+} BehavioursCounts;
+
+/* Users are numbered from 0 in the order of the file, kept items from 1 in the order of the given ones; 0 is
+ * padding. Items that no kept interaction names come after, item_count + 1 … known_count, so that an array
+ * over all items begins with that over the kept ones. */
+typedef struct Behaviours {
+    uint32_t user_count, item_count, known_count;
+    size_t *offsets;        /* [user_count + 1], into sequences */
+    uint32_t *sequences;    /* each user's last L + 3 interactions, oldest first */
+    uint32_t *item_rows;    /* [known_count + 1]: where item number i stands among the given ones, from 0 */
+    uint32_t *item_numbers; /* [known_count]: the other way round */
+    BehavioursCounts counts;
+    NameTable *names;     /* of all users, also the dropped ones */
+    uint32_t *user_names; /* [user_count], into names */
+    BehavioursOptions options;
+    char *source;    /* the file, for messages */
+    json_t *content; /* for provenance */
+} Behaviours;
+
+/* Reads `path` ("-" or NULL: standard input). `items` are the item names in the order of items.tsv or of a
+ * stream; they are not needed afterwards. An unknown item (unless dropped), a user that stands twice, a
+ * malformed line, and a file that leaves no user are errors. On failure there is nothing to free. */
+bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *items,
+                     const BehavioursOptions *options, Error *error);
+void behaviours_free(Behaviours *behaviours);
+
+/* The user's name, any bytes, NUL behind them; `size` may be NULL. */
+const char *behaviours_user_name(const Behaviours *behaviours, size_t user, size_t *size);
+
+/* What was kept and what was dropped, in one line of at most `size` bytes. */
+void behaviours_describe(const Behaviours *behaviours, char *text, size_t size);
+
+#endif
