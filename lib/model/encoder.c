@@ -50,14 +50,18 @@ static ImageEmbedding create_image_embedding(ParameterSet *set, const EncoderCon
                                              const char *prefix) {
     const uint64_t width = config->width, tokens = encoder_config_image_tokens(config);
     const uint64_t patch[] = {width, config->channels, config->patch_size, config->patch_size};
-    if (config->architecture == ENCODER_VIT)
-        return (ImageEmbedding){
+    if (config->architecture == ENCODER_VIT) {
+        ImageEmbedding image = {
             image_parameter(set, 3, (uint64_t[]){1, 1, width}, prefix, "embeddings.cls_token"),
             image_parameter(set, 4, patch, prefix, "embeddings.patch_embeddings.projection.weight"),
             parameter_add(set, GROUP_IMAGE, INITIAL_ZERO, width, 0,
                           "%sembeddings.patch_embeddings.projection.bias", prefix),
             image_parameter(set, 3, (uint64_t[]){1, tokens, width}, prefix, "embeddings.position_embeddings"),
             {NULL, NULL}};
+        image.positions->rows = tokens; /* a table of rows for all its [1, tokens, width] */
+        image.positions->columns = width;
+        return image;
+    }
     return (ImageEmbedding){
         image_parameter(set, 1, (uint64_t[]){width}, prefix, "embeddings.class_embedding"),
         image_parameter(set, 4, patch, prefix, "embeddings.patch_embedding.weight"), NULL,

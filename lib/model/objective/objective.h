@@ -1,0 +1,52 @@
+/* Objectives: scalars to be made small. A new one is a file with an ObjectiveKind and a line in registry.c.
+ */
+#ifndef MODEL_OBJECTIVE_H
+#define MODEL_OBJECTIVE_H
+
+#include "model/fusion/fusion.h"
+#include "model/user_encoder/user_encoder.h"
+
+/* A batch of training rows: the items of each user, oldest first, without padding. */
+typedef struct TrainingRows {
+    size_t users;
+    Segments rows;           /* by user, over `items`; at most L + 1 long */
+    const uint32_t *items;   /* rows of the item vectors */
+    size_t distinct;         /* item vectors, the padding item's left out */
+    const float *popularity; /* by row of the item vectors */
+} TrainingRows;
+
+/* Everything that an objective may look at. */
+typedef struct ObjectiveInput {
+    const Settings *settings;
+    const TrainingRows *rows;
+    const UserRows *inputs;     /* `rows` without the last item of each */
+    const ItemTokens *tokens;   /* projected, by item; NULL for towers without tokens */
+    Tensor *items;              /* item vectors */
+    Tensor *hidden;             /* [positions of inputs, D] */
+    Tensor *corrupted_hidden;   /* of the corrupted inputs; NULL unless an objective needs them */
+    const uint32_t *corruption; /* by position: 0 unchanged, 1 shuffled, 2 replaced */
+} ObjectiveInput;
+
+typedef struct ObjectiveKind {
+    const char *name;
+    bool needs_text_and_image, needs_corruption;
+
+    /* Adds the parameters, if it has any. NULL: it has none. */
+    void *(*create)(ParameterSet *set, const Settings *settings);
+
+    /* A scalar; NULL when the batch gives nothing to it. */
+    Tensor *(*loss)(const void *module, Tape *tape, const ObjectiveInput *input);
+} ObjectiveKind;
+
+/* The parts of an objective such as "dap,nicl=0.1,nid=1", with their weights (1 where none is given). */
+enum { OBJECTIVE_MOST_PARTS = 8 };
+typedef struct ObjectiveParts {
+    size_t count;
+    const ObjectiveKind *kinds[OBJECTIVE_MOST_PARTS];
+    double weights[OBJECTIVE_MOST_PARTS];
+} ObjectiveParts;
+
+/* An unknown name, a name given twice, a weight that is no number above 0: a message. */
+bool objective_parse(ObjectiveParts *parts, const char *text, Error *error);
+
+#endif
