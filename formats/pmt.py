@@ -274,8 +274,9 @@ class Reader:
                 raise Error("the stream ends here without an end record" if self.header else "empty")
             return None
         except (Error, ValueError, OverflowError, RecursionError, msgpack.UnpackException) as error:
-            place = f"record {self.count + 1}" if self._in_segment else "header"
-            raise Error(f"{self.name}: {place}: {error or type(error).__name__}") from None
+            place = "header" if self.header is None else f"record {self.count + 1}" if self._in_segment else \
+                f"behind record {self.count}"
+            raise Error(f"{self.name}: {place}: {str(error) or type(error).__name__}") from None
 
     def _read(self):
         for chunk in self._chunks:
