@@ -11,7 +11,7 @@ static json_t *nothing(Error *error, const char *what) {
 
 static json_t *text_from_msgpack(const msgpack_object_str *text, Error *error) {
     json_t *value = json_stringn(text->ptr, text->size);
-    return value ? value : nothing(error, "a text in it is not UTF-8");
+    return value ? value : nothing(error, "a text is not UTF-8");
 }
 
 static json_t *array_from_msgpack(const msgpack_object_array *array, Error *error) {
@@ -27,16 +27,16 @@ static json_t *array_from_msgpack(const msgpack_object_array *array, Error *erro
 }
 
 static bool add_member(json_t *map, const msgpack_object_kv *pair, Error *error) {
-    if (pair->key.type != MSGPACK_OBJECT_STR) return error_set(error, "a key in it is not a string");
+    if (pair->key.type != MSGPACK_OBJECT_STR) return error_set(error, "a key is not a string");
     const msgpack_object_str *key = &pair->key.via.str;
-    if (key->size > RECORD_MAX_KEY) return error_set(error, "a key in it is too long");
-    if (memchr(key->ptr, 0, key->size)) return error_set(error, "a key in it contains a NUL");
+    if (key->size > RECORD_MAX_KEY) return error_set(error, "a key is too long");
+    if (memchr(key->ptr, 0, key->size)) return error_set(error, "a key contains a NUL");
     char *name = strndup(key->ptr, key->size);
     if (!name) return error_set(error, "out of memory");
-    bool fine = !json_object_get(map, name) || error_set(error, "the key '%.64s' comes twice in it", name);
+    bool fine = !json_object_get(map, name) || error_set(error, "the key '%.64s' comes twice", name);
     json_t *value = fine ? json_from_msgpack(&pair->val, error) : NULL;
     fine = value != NULL;
-    if (fine && json_object_set_new(map, name, value)) fine = error_set(error, "a key in it is not UTF-8");
+    if (fine && json_object_set_new(map, name, value)) fine = error_set(error, "a key is not UTF-8");
     free(name);
     return fine;
 }
@@ -58,13 +58,13 @@ json_t *json_from_msgpack(const msgpack_object *object, Error *error) {
     case MSGPACK_OBJECT_BOOLEAN:
         return json_boolean(object->via.boolean);
     case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        if (object->via.u64 > INT64_MAX) return nothing(error, "a number in it is above 2^63 - 1");
+        if (object->via.u64 > INT64_MAX) return nothing(error, "a number is above 2^63 - 1");
         return json_integer((json_int_t)object->via.u64);
     case MSGPACK_OBJECT_NEGATIVE_INTEGER:
         return json_integer(object->via.i64);
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        if (!isfinite(object->via.f64)) return nothing(error, "a number in it is not finite");
+        if (!isfinite(object->via.f64)) return nothing(error, "a number is not finite");
         return json_real(object->via.f64);
     case MSGPACK_OBJECT_STR:
         return text_from_msgpack(&object->via.str, error);
@@ -73,7 +73,7 @@ json_t *json_from_msgpack(const msgpack_object *object, Error *error) {
     case MSGPACK_OBJECT_MAP:
         return map_from_msgpack(&object->via.map, error);
     default:
-        return nothing(error, "it holds binary data, which only records may");
+        return nothing(error, "binary data, which only records may hold");
     }
 }
 

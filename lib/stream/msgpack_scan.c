@@ -65,8 +65,9 @@ static bool problem(MsgpackScan *scan, const char *what) {
 static bool enter(MsgpackScan *scan, const ScanLimits *limits, const Value *value) {
     const uint64_t members = value->kind == VALUE_MAP ? 2 * value->count : value->count;
     if (scan->depth >= limits->depth) return problem(scan, "nested too deeply");
-    if (limits->members && (value->kind == VALUE_MAP || members > limits->members[scan->depth]))
-        return problem(scan, "not what a record consists of, or too many members");
+    if (limits->members && value->kind == VALUE_MAP) return problem(scan, "a map within a record");
+    if (limits->members && members > limits->members[scan->depth])
+        return problem(scan, "more tensors, or members of a tensor, than are allowed");
     if (members > limits->elements - scan->elements) return problem(scan, "too many values");
     if (members) scan->left[scan->depth++] = members;
     return true;

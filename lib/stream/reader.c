@@ -197,7 +197,8 @@ static bool check_end(StreamReader *reader, const json_t *end, Error *error) {
     content_hash_text(reader->hash, hash);
     if (!json_is_true(json_object_get(end, "end")))
         return fail(reader, error, "neither a record nor an end record");
-    if (!json_is_integer(records) || (uint64_t)json_integer_value(records) != reader->segment_count)
+    if (!json_is_integer(records)) return fail(reader, error, "the end record does not count the records");
+    if ((uint64_t)json_integer_value(records) != reader->segment_count)
         return fail(reader, error,
                     "the end record counts %" JSON_INTEGER_FORMAT " records, but %" PRIu64 " came",
                     json_integer_value(records), reader->segment_count);
@@ -211,6 +212,7 @@ static bool check_end(StreamReader *reader, const json_t *end, Error *error) {
 }
 
 static bool take_end(StreamReader *reader, const json_t *end, Error *error) {
+    reader->state = READER_AFTER_END; /* messages, too, place the end record behind the last record */
     if (!check_end(reader, end, error)) return false;
     json_t *content = content_of_hash(reader->hash);
     json_t *inputs = json_object_get(end, "inputs");
@@ -223,7 +225,6 @@ static bool take_end(StreamReader *reader, const json_t *end, Error *error) {
     }
     reader->content = content;
     reader->segment_count = 0;
-    reader->state = READER_AFTER_END;
     return true;
 }
 
@@ -232,7 +233,7 @@ static bool take_map(StreamReader *reader, size_t size, Error *error) {
     Error reason;
     const bool ends = reader->header && reader->state == READER_RECORDS;
     json_t *map = json_from_msgpack(&reader->unpacked.data, &reason);
-    if (!map) return fail(reader, error, "%s: %s", ends ? "the end record" : "the header", reason.message);
+    if (!map) return fail(reader, error, "%s", reason.message);
     bool fine;
     if (ends) {
         fine = take_end(reader, map, error);

@@ -120,8 +120,7 @@ const RecordTensor *record_need(const Record *record, const char *name, DType wa
     const RecordTensor *tensor = record_find(record, name);
     if (tensor && tensor->dtype == wanted && tensor->dimensions == dimensions) return tensor;
     char kind[16];
-    snprintf(kind, sizeof kind, "%s %s", strchr("aeiou", dtype_name(wanted)[0]) ? "an" : "a",
-             dtype_name(wanted));
+    snprintf(kind, sizeof kind, "%s %s", dtype_name(wanted)[0] == 'i' ? "an" : "a", dtype_name(wanted));
     return mismatch(record, name, kind, dimensions, error);
 }
 

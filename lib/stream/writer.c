@@ -163,10 +163,10 @@ void stream_writer_add_content(StreamWriter *writer, const char *role, json_t *c
 
 static bool write_end(StreamWriter *writer) {
     if (writer->failed || !flush_staged(writer)) return false;
-    json_t *end = content_of_hash(writer->hash);
-    json_object_set_new(end, "end", json_true());
-    json_object_set_new(end, "records", json_integer((json_int_t)writer->records));
-    json_object_set(end, "inputs", writer->contents);
+    char hash[CONTENT_HASH_TEXT];
+    content_hash_text(writer->hash, hash);
+    json_t *end = json_pack("{s:b, s:I, s:s, s:O}", "end", 1, "records", (json_int_t)writer->records, "hash",
+                            hash, "inputs", writer->contents);
     json_to_msgpack(end, &writer->packer);
     json_decref(end);
     return !writer->failed && flush_staged(writer) && compress(writer, NULL, 0, ZSTD_e_end);

@@ -85,7 +85,7 @@ static bool refuse(const ZstdInput *input, Error *error) {
         printable += isprint(input->bytes[i]) || isspace(input->bytes[i]) || input->bytes[i] >= 0x80;
     if (input->any_frame)
         return error_set(error, "bytes follow that belong to no stream; it was altered, or written twice");
-    if (printable == size)
+    if (size >= MAGIC_BYTES && printable == size)
         return error_set(error, "text, not a .pmt stream; texts of items become one by pm-tokenize");
     return error_set(error, "not a .pmt stream; files of other programs become one by pm-import");
 }

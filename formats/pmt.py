@@ -1,0 +1,516 @@
+#!/usr/bin/env python3
+"""Tensor streams (.pmt, see stream.md) for Python programs. Needs msgpack, zstandard and numpy.
+
+As a module:
+
+    with pmt.Reader("text.pmt") as reader, pmt.Writer("out.pmt", pmt.derive(reader.header, "my-tool")) as writer:
+        for key, tensors in reader:                        # key: bytes; tensors: {name: numpy array}
+            hidden = pmt.to_float(tensors["hidden"])
+            writer.write(key, {"hidden": pmt.from_float(hidden * 2, "bf16")})
+        writer.add_content("stream", reader.content)       # known when the reader is at its end
+
+numpy has no bf16; such tensors are arrays of dtype pmt.BF16, for to_float and from_float.
+"""
+import argparse
+import copy
+import json
+import math
+import os
+import struct
+import sys
+
+import msgpack
+import numpy as np
+import zstandard
+
+FORMAT, VERSION = "pmt", 1
+MAX_KEY, MAX_NAME, MAX_TENSORS, MAX_DIMENSIONS, MAX_PARTS = 65536, 256, 16, 8, 1024
+MAX_HEADER, MAX_VALUES, MAX_LEVELS, MAX_WINDOW = 64 << 20, 1 << 20, 31, 1 << 27
+MAX_GENERATIONS = 12
+PART_BYTES = 1 << 30
+BF16 = np.dtype([("bf16", "<u2")])
+DTYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "bf16": BF16, "i32": np.dtype("<i4"),
+          "i64": np.dtype("<i8"), "u8": np.dtype("u1")}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+class Error(Exception):
+    """A stream that is not whole or not valid."""
+
+
+def to_float(array):
+    """A tensor of a float dtype as float32."""
+    if array.dtype == BF16:
+        return (array["bf16"].astype("<u4") << 16).view("<f4")
+    return array.astype("<f4")
+
+
+def from_float(array, dtype):
+    """A float array as "f32", "f16" or "bf16" (rounded to nearest even)."""
+    array = np.ascontiguousarray(array, "<f4")
+    if dtype != "bf16":
+        return array.astype(DTYPES[dtype])
+    bits = array.view("<u4")
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    halves = np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2")
+    return halves.view(BF16).reshape(array.shape)
+
+
+class Hash:
+    """XXH3, 128 bits, by the module xxhash or, where that is missing, by libxxhash."""
+
+    def __init__(self):
+        try:
+            import xxhash
+            state = xxhash.xxh3_128()
+            self.update, self.digest = state.update, lambda: "xxh3:" + state.hexdigest()
+        except ImportError:
+            self._use_library()
+
+    def _use_library(self):
+        import ctypes
+
+        class Value(ctypes.Structure):
+            _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+        library = ctypes.CDLL("libxxhash.so.0")
+        library.XXH3_createState.restype = ctypes.c_void_p
+        library.XXH3_128bits_digest.restype = Value
+        state = ctypes.c_void_p(library.XXH3_createState())
+        library.XXH3_128bits_reset(state)
+        self._free = lambda: library.XXH3_freeState(state)
+
+        def digest():
+            value = library.XXH3_128bits_digest(state)
+            return f"xxh3:{value.high:016x}{value.low:016x}"
+
+        self.update = lambda data: library.XXH3_128bits_update(state, bytes(data), ctypes.c_size_t(len(data)))
+        self.digest = digest
+
+    def __del__(self):
+        getattr(self, "_free", int)()
+
+
+def hash_of(data):
+    value = Hash()
+    value.update(data)
+    return value.digest()
+
+
+def content_join(content, following):
+    """The content of two streams that follow each other."""
+    joined = {"hash": hash_of((content["hash"] + following["hash"]).encode())}
+    if content.get("inputs") is None and following.get("inputs") is None:
+        return joined
+    inputs = dict(content.get("inputs") or {})
+    for role, new in (following.get("inputs") or {}).items():
+        known = inputs.get(role)
+        if known is None:
+            inputs[role] = new
+        elif new is not None and known != new:
+            inputs[role] = content_join(known, new)
+    joined["inputs"] = inputs
+    return joined
+
+
+def prune(tree, generations=MAX_GENERATIONS):
+    """A provenance or content, cut to so many generations."""
+    if not isinstance(tree, dict):
+        return None
+    tree = dict(tree)
+    if generations <= 1:
+        tree.pop("inputs", None)
+    elif isinstance(tree.get("inputs"), dict):
+        tree["inputs"] = {role: prune(value, generations - 1) for role, value in tree["inputs"].items()}
+    return tree
+
+
+def create_header(kind, **keys):
+    return {"format": FORMAT, "version": VERSION, "kind": kind, **keys}
+
+
+def sign(header, tool, version="", options=None, **inputs):
+    """Makes `tool` the producer; inputs are role=header, or None for what is no stream."""
+    header["provenance"] = {
+        "tool": tool, "version": version, "options": options or {},
+        "inputs": {role: prune((value or {}).get("provenance")) for role, value in inputs.items()}}
+    return header
+
+
+def derive(header, tool, **options):
+    """The header of what `tool` makes from a stream with this header, if nothing else changes in it."""
+    return sign(copy.deepcopy(header), tool, options=options, stream=header)
+
+
+class Input:
+    """The decompressed bytes of a file of zstd frames."""
+
+    def __init__(self, file):
+        self.file, self.bytes, self.frame, self.any = file, b"", None, False
+
+    def chunks(self):
+        while True:
+            if self.frame is None and not self._start_frame():
+                return
+            try:
+                out = self.frame.decompress(self.bytes) if self.bytes else b""
+            except zstandard.ZstdError as error:
+                raise Error(f"damaged: {error}") from None
+            self.bytes = b""
+            if self.frame.eof:
+                self.bytes, self.frame = self.frame.unused_data, None
+            elif not self._more():
+                raise Error("cut off within a zstd frame")
+            if out:
+                yield out
+
+    def _more(self):
+        got = self.file.read(1 << 17)
+        self.bytes += got
+        return bool(got)
+
+    def _need(self, size):
+        while len(self.bytes) < size and self._more():
+            pass
+        return len(self.bytes) >= size
+
+    def _start_frame(self):
+        while self._need(4) and self.bytes[1:4] == b"\x2a\x4d\x18" and self.bytes[0] & 0xF0 == 0x50:
+            self.any = True
+            self._skip_frame()
+        if not self.bytes:
+            return False
+        if self.bytes[:4] != b"\x28\xb5\x2f\xfd":
+            raise Error("bytes follow that belong to no stream" if self.any else "not a .pmt stream")
+        self.any = True
+        self.frame = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
+        return True
+
+    def _skip_frame(self):
+        if not self._need(8):
+            raise Error("cut off within a zstd frame")
+        left = 8 + struct.unpack("<I", self.bytes[4:8])[0]
+        while left > len(self.bytes):
+            left -= len(self.bytes)
+            self.bytes = b""
+            if not self._more():
+                raise Error("cut off within a zstd frame")
+        self.bytes = self.bytes[left:]
+
+
+def check_json(value, levels=MAX_LEVELS):
+    """Is it what a header may hold? Returns how many values it has."""
+    if isinstance(value, (dict, list)) and levels == 0:
+        raise Error("nested too deeply")
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or "\0" in key or len(key.encode()) > MAX_KEY:
+                raise Error("a key is not a string, has a NUL or is too long")
+        count = len(value) + sum(check_json(member, levels - 1) for member in value.values())
+    elif isinstance(value, list):
+        count = sum(check_json(member, levels - 1) for member in value)
+    elif value is None or isinstance(value, (bool, str)):
+        count = len(value.encode()) * 0 if isinstance(value, str) else 0
+    elif isinstance(value, int) and value < 1 << 63 or isinstance(value, float) and math.isfinite(value):
+        count = 0
+    else:
+        raise Error("holds what a header may not")
+    return count + 1
+
+
+def unique(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise Error("a key comes twice")
+    return result
+
+
+class Reader:
+    """Iterates over (key, {name: array}). After the end, `content` is what add_content of a Writer takes."""
+
+    def __init__(self, path="-"):
+        self.name = "standard input" if path == "-" else str(path)
+        self.file = sys.stdin.buffer if path == "-" else open(path, "rb")
+        self.header, self.content, self.count = None, None, 0
+        self._chunks = Input(self.file).chunks()
+        # A string may be a record's key, of any bytes; surrogateescape keeps them, check_json refuses them.
+        self._unpacker = msgpack.Unpacker(
+            raw=False, unicode_errors="surrogateescape", object_pairs_hook=unique, strict_map_key=True,
+            max_buffer_size=0, max_str_len=MAX_HEADER, max_bin_len=2**32 - 1, max_array_len=MAX_VALUES,
+            max_map_len=MAX_VALUES, max_ext_len=0)
+        self._raw, self._base = bytearray(), 0  # bytes not yet hashed, and where in the stream they start
+        self._segment, self._hash, self._in_segment = 0, None, False
+        self._objects = self._read()
+        try:
+            self._next_record(first=True)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        if self.file is not sys.stdin.buffer:
+            self.file.close()
+
+    def __iter__(self):
+        while (record := self._next_record()) is not None:
+            yield record
+
+    def _next_record(self, first=False):
+        """The next record, or None at the end; with `first`, only up to the first header."""
+        try:
+            for value in self._objects:
+                if isinstance(value, list):
+                    return self._take_record(value)
+                self._take_map(value)
+                if first:
+                    return None
+            if self._in_segment or self.header is None:
+                raise Error("the stream ends here without an end record" if self.header else "empty")
+            return None
+        except (Error, ValueError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+            place = "header" if self.header is None else f"record {self.count + 1}" if self._in_segment else \
+                f"behind record {self.count}"
+            raise Error(f"{self.name}: {place}: {str(error) or type(error).__name__}") from None
+
+    def _read(self):
+        for chunk in self._chunks:
+            self._raw += chunk
+            self._unpacker.feed(chunk)
+            while True:
+                try:
+                    value = self._unpacker.unpack()
+                except msgpack.OutOfData:
+                    break
+                yield value
+            self._check_pending()
+        if self._raw:
+            raise Error("the stream ends here without an end record")
+
+    def _check_pending(self):
+        """A map that goes on without end is refused before it is whole."""
+        if self._raw and (self._raw[0] & 0xF0 == 0x80 or self._raw[0] in (0xDE, 0xDF)) and len(self._raw) > MAX_HEADER:
+            raise Error("larger than is allowed")
+
+    def _take_bytes(self):
+        """The bytes of the value that was unpacked last."""
+        end = self._unpacker.tell() - self._base
+        taken = bytes(self._raw[:end])
+        del self._raw[:end]
+        self._base += end
+        return taken
+
+    def _take_map(self, value):
+        taken = self._take_bytes()
+        if not isinstance(value, dict):
+            raise Error("neither a record, nor a header, nor an end record")
+        if len(taken) > MAX_HEADER or check_json(value) > MAX_VALUES:
+            raise Error("larger than is allowed")
+        if self._in_segment:
+            self._take_end(value)
+        else:
+            self._take_header(value)
+            self._hash = Hash()
+            self._hash.update(taken)
+            self._segment, self._in_segment = 0, True
+
+    def _take_header(self, header):
+        if header.get("format") != FORMAT:
+            raise Error(f'not a .pmt stream (its header has no "format": "{FORMAT}")')
+        if type(header.get("version")) is not int or header["version"] != VERSION:
+            raise Error(f"version {header.get('version')} of the format; this reads version {VERSION}")
+        if not isinstance(header.get("kind"), str) or not isinstance(header.get("provenance", {}), dict):
+            raise Error("it has no kind, or a provenance that is not a map")
+        if self.header is None:
+            self.header = header
+        elif not equal(self.header, header, "provenance"):
+            raise Error("a stream follows whose header differs from the first")
+
+    def _take_end(self, end):
+        digest = self._hash.digest()
+        if end.get("end") is not True:
+            raise Error("neither a record nor an end record")
+        if type(end.get("records")) is not int or end["records"] != self._segment:
+            raise Error(f"the end record counts {end.get('records')} records, but {self._segment} came")
+        if end.get("hash") != digest:
+            raise Error(f"the end record has the hash {end.get('hash')}, but the content has {digest}")
+        if not isinstance(end.get("inputs", {}), dict):
+            raise Error("the inputs of the end record are not a map")
+        content = {"hash": digest}
+        if "inputs" in end:
+            content["inputs"] = end["inputs"]
+        self.content = content_join(self.content, content) if self.content else content
+        self._in_segment = False
+
+    def _take_record(self, value):
+        taken = self._take_bytes()
+        if not self._in_segment:
+            raise Error("a header must come here")
+        self._hash.update(taken)
+        record = parse_record(value)
+        self.count += 1
+        self._segment += 1
+        return record
+
+
+def equal(one, two, *but):
+    """Are two JSON values equal, types included (1 is not 1.0 or True)?"""
+    def plain(value):
+        return json.dumps({key: member for key, member in value.items() if key not in but}, sort_keys=True)
+    return plain(one) == plain(two)
+
+
+def parse_record(value):
+    if len(value) != 2 or not isinstance(value[1], list) or len(value[1]) > MAX_TENSORS:
+        raise Error(f"a record must be [key, tensors], with at most {MAX_TENSORS} tensors")
+    key, tensors = value[0], {}
+    if isinstance(key, str):
+        key = key.encode("utf-8", "surrogateescape")
+    if not isinstance(key, bytes) or len(key) > MAX_KEY:
+        raise Error("its key is neither binary nor a string, or too long")
+    for fields in value[1]:
+        name, array = parse_tensor(fields)
+        if name in tensors:
+            raise Error(f"two tensors have the name '{name}'")
+        tensors[name] = array
+    return key, tensors
+
+
+def parse_tensor(fields):
+    if not isinstance(fields, list) or len(fields) != 4:
+        raise Error("a tensor must be [name, dtype, shape, data]")
+    name, dtype, shape, data = fields
+    if not isinstance(name, str) or "\0" in name or not 1 <= len(name.encode("utf-8", "surrogateescape")) <= MAX_NAME:
+        raise Error(f"a tensor's name must have 1 to {MAX_NAME} bytes, none of them NUL")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise Error(f"tensor '{name}' has the dtype {dtype!r}, which is not known")
+    size = check_shape(name, DTYPES[dtype].itemsize, shape)
+    if isinstance(data, list):
+        if len(data) > MAX_PARTS or not all(isinstance(part, bytes) for part in data):
+            raise Error("a part of a tensor is not binary data, or there are too many")
+        data = b"".join(data)
+    if not isinstance(data, bytes):
+        raise Error(f"the data of tensor '{name}' is not binary")
+    if len(data) != size:
+        raise Error(f"tensor '{name}' is {dtype} {shape}, {size} bytes, but has {len(data)} bytes of data")
+    return name, np.frombuffer(data, DTYPES[dtype]).reshape(shape)
+
+
+def check_shape(name, item, shape):
+    if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
+        raise Error(f"tensor '{name}' needs a shape of at most {MAX_DIMENSIONS} dimensions")
+    if not all(type(extent) is int and extent >= 0 for extent in shape):
+        raise Error(f"tensor '{name}' has a dimension that is not a whole number")
+    if math.prod(extent for extent in shape if extent) * item >= 1 << 63:
+        raise Error(f"the shape of tensor '{name}' has more elements than can be counted")
+    return math.prod(shape) * item
+
+
+class Writer:
+    """Writes a stream that appears under its name when it is complete."""
+
+    def __init__(self, path, header):
+        self._path = None if path == "-" else str(path)
+        self._partial = f"{self._path}.{os.getpid()}" if self._path else None
+        self._file = open(self._partial, "wb") if self._path else sys.stdout.buffer
+        compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+        self._out = compressor.stream_writer(self._file, closefd=False)
+        self._packer = msgpack.Packer(use_bin_type=True)
+        self._hash, self.count, self.contents = Hash(), 0, {}
+        check_json(header)
+        self._put(self._packer.pack(header))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def _put(self, data):
+        self._hash.update(data)
+        self._out.write(data)
+
+    def write(self, key, tensors):
+        """key: bytes or str; tensors: {name: array of a dtype in DTYPES}."""
+        key = key.encode() if isinstance(key, str) else bytes(key)
+        fields = []
+        for name, array in tensors.items():
+            array = np.asarray(array)
+            dtype = NAMES[array.dtype.newbyteorder("<") if array.dtype != BF16 else BF16]
+            data = array.astype(DTYPES[dtype], copy=False).tobytes()
+            parts = [data[at:at + PART_BYTES] for at in range(0, len(data), PART_BYTES)]
+            fields.append([name, dtype, list(array.shape), data if len(data) <= PART_BYTES else parts])
+        parse_record([key, fields])
+        self._put(self._packer.pack([key, fields]))
+        self.count += 1
+
+    def add_content(self, role, content):
+        """Says what the input in this role turned out to be: a Reader's content, or {"hash": hash_of(bytes)}."""
+        self.contents[role] = prune(content)
+
+    def close(self):
+        end = {"end": True, "records": self.count, "hash": self._hash.digest(), "inputs": self.contents}
+        self._out.write(self._packer.pack(end))
+        self._out.flush(zstandard.FLUSH_FRAME)
+        self._file.flush()
+        if self._partial:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            os.replace(self._partial, self._path)
+
+    def abandon(self):
+        if self._partial:
+            self._file.close()
+            os.unlink(self._partial)
+
+
+def copy_stream(path, output):
+    with Reader(path) as reader, Writer(output, reader.header) as writer:
+        for key, tensors in reader:
+            writer.write(key, tensors)
+        for role, content in (reader.content.get("inputs") or {}).items():
+            writer.add_content(role, content)
+
+
+def look(command, path):
+    with Reader(path) as reader:
+        for key, tensors in reader:
+            for name, array in tensors.items():
+                if command == "keys":
+                    shape = ",".join(map(str, array.shape))
+                    print(key.decode(errors="backslashreplace"), name, NAMES[array.dtype], f"[{shape}]", sep="\t")
+        if command == "header":
+            print(json.dumps({**reader.header, "content": reader.content, "records": reader.count}, indent=2))
+        if command == "verify":
+            print(f"{reader.name}: {reader.header['kind']}, {reader.count} records, {reader.content['hash']}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Reads tensor streams (.pmt); copy writes one again.")
+    parser.add_argument("command", choices=["verify", "keys", "header", "copy"])
+    parser.add_argument("file", nargs="*", default=["-"])
+    parser.add_argument("-o", "--output", default="-", help="of copy")
+    arguments = parser.parse_args()
+    failed = False
+    for path in arguments.file:
+        try:
+            if arguments.command == "copy":
+                copy_stream(path, arguments.output)
+            else:
+                look(arguments.command, path)
+        except (Error, OSError) as error:
+            print(f"pmt.py: {error}", file=sys.stderr)
+            failed = True
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
