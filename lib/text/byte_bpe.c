@@ -60,30 +60,33 @@ static const uint8_t *word_end(const uint8_t *start, const uint8_t *end) {
     return space_end < end && last > start ? last : space_end;
 }
 
-static bool encode_byte_bpe(const void *state, const char *text, size_t size, size_t limit, TokenIds *ids,
-                            Error *error) {
-    const ByteBpe *model = state;
-    const uint8_t *at = (const uint8_t *)text, *const end = at + size;
+static void encode_words(const ByteBpe *model, const uint8_t *at, const uint8_t *end, size_t limit,
+                         TokenIds *ids) {
     TokenIds word = {0};
-    size_t length;
-    (void)error;
-    bool prefix = model->add_prefix_space && at < end && classify(at, end, &length) != SPACE;
     while (at < end && ids->count < limit) {
         const uint8_t *next = word_end(at, end);
-        word.count = 0;
-        if (prefix) {
-            /* The space put before the text joins a word, but not a contraction: " 's" is " '" and "s". */
-            if (contraction(at, (size_t)(end - at))) next = class_end(OTHER, at, end, &(const uint8_t *){0});
-            token_ids_append(&word, model->byte_ids[' ']);
-            prefix = false;
-        }
-        for (; at < next; at++)
+        for (word.count = 0; at < next; at++)
             token_ids_append(&word, model->byte_ids[*at]);
         bpe_merge(model->merges, &word);
         for (size_t i = 0; i < word.count; i++)
             token_ids_append(ids, word.ids[i]);
     }
     free(word.ids);
+}
+
+static bool encode_byte_bpe(const void *state, const char *text, size_t size, size_t limit, TokenIds *ids,
+                            Error *error) {
+    const ByteBpe *model = state;
+    (void)error;
+    if (model->add_prefix_space && size && *text != ' ') {
+        uint8_t *prefixed = memory_need(size + 1, 1);
+        *prefixed = ' ';
+        memcpy(prefixed + 1, text, size);
+        encode_words(model, prefixed, prefixed + size + 1, limit, ids);
+        free(prefixed);
+    } else {
+        encode_words(model, (const uint8_t *)text, (const uint8_t *)text + size, limit, ids);
+    }
     return true;
 }
 

@@ -43,9 +43,12 @@ static bool is_punctuation(ucs4_t c) {
     return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_P);
 }
 
+/* Control, format and private characters. An unassigned one stays, as in Hugging Face's fast tokenizer, so
+ * that the ids do not depend on the version of Unicode. */
 static bool is_removed(ucs4_t c) {
     if (c == '\t' || c == '\n' || c == '\r') return false;
-    return !c || c == 0xfffd || uc_is_general_category_withtable(c, UC_CATEGORY_MASK_C);
+    return c == 0xfffd || uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Cf |
+                                                                  UC_CATEGORY_MASK_Co);
 }
 
 /* Appends the ids of a word: from its start always the longest piece that is in the vocabulary, those behind
