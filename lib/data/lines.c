@@ -1,0 +1,123 @@
+#include "data/lines.h"
+
+#include "core/file.h"
+#include "core/memory.h"
+#include "stream/content_hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { READ_SIZE = 1 << 16, MAX_LINE = 64 << 20 };
+
+struct LineReader {
+    FILE *stream;
+    char *name;
+    ContentHash *hash;
+    char *buffer;
+    size_t start, end, capacity; /* what was read and not yet handed out is buffer[start … end) */
+    uint64_t number;             /* of the last line handed out */
+    bool ended, carriage_returns;
+};
+
+LineReader *line_reader_open(const char *path, Error *error) {
+    const bool standard = !path || !strcmp(path, "-");
+    FILE *stream = standard ? stdin : fopen(path, "rb");
+    if (!stream) {
+        error_set_errno(error, "cannot read %s", path);
+        return NULL;
+    }
+    LineReader *reader = memory_need(1, sizeof *reader);
+    const char *name = file_display_name(path);
+    reader->stream = stream;
+    reader->name = memory_copy_text(name, strlen(name));
+    reader->hash = content_hash_create();
+    return reader;
+}
+
+void line_reader_close(LineReader *reader) {
+    if (!reader) return;
+    if (reader->stream != stdin) fclose(reader->stream);
+    content_hash_destroy(reader->hash);
+    free(reader->name);
+    free(reader->buffer);
+    free(reader);
+}
+
+const char *line_reader_name(const LineReader *reader) {
+    return reader->name;
+}
+
+json_t *line_reader_content(const LineReader *reader) {
+    return content_of_hash(reader->hash);
+}
+
+/* Reads more behind what is held; at the end of the file sets `ended`. One byte stays free for a NUL. */
+static bool fill(LineReader *reader, Error *error) {
+    if (reader->start > 0) {
+        memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
+        reader->end -= reader->start;
+        reader->start = 0;
+    }
+    reader->buffer = memory_grow(reader->buffer, &reader->capacity, reader->end + READ_SIZE + 1, 1);
+    const size_t got = fread(reader->buffer + reader->end, 1, READ_SIZE, reader->stream);
+    if (ferror(reader->stream)) return error_set_errno(error, "cannot read %s", reader->name);
+    content_hash_update(reader->hash, reader->buffer + reader->end, got);
+    reader->end += got;
+    reader->ended = got == 0;
+    return true;
+}
+
+/* Passes over a byte order mark. UTF-16 has one of its own, and NUL bytes, which no other text begins with.
+ */
+static bool begin(LineReader *reader, Error *error) {
+    while (reader->end < 4 && !reader->ended)
+        if (!fill(reader, error)) return false;
+    const char *bytes = reader->buffer;
+    if (reader->end >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) reader->start = 3;
+    if (reader->end >= 4 && (!memcmp(bytes, "\xff\xfe", 2) || !memcmp(bytes, "\xfe\xff", 2)) &&
+        (!bytes[2] || !bytes[3]))
+        return error_set(error, "%s:1: this is UTF-16; convert it with iconv -f UTF-16 -t UTF-8",
+                         reader->name);
+    return true;
+}
+
+/* The size of the first line that is held, or SIZE_MAX when the file ended; *terminated says whether an LF is
+ * behind it. */
+static bool find_line_end(LineReader *reader, size_t *size, bool *terminated, Error *error) {
+    size_t searched = 0;
+    for (;;) {
+        const char *from = reader->buffer + reader->start;
+        const size_t held = reader->end - reader->start;
+        const char *line_feed = held > searched ? memchr(from + searched, '\n', held - searched) : NULL;
+        *size = line_feed ? (size_t)(line_feed - from) : held;
+        *terminated = line_feed;
+        if (*size > MAX_LINE)
+            return error_set(error, "%s:%" PRIu64 ": the line is longer than %d MiB", reader->name,
+                             reader->number + 1, MAX_LINE >> 20);
+        if (line_feed) return true;
+        if (reader->ended) {
+            if (held == 0) *size = SIZE_MAX;
+            return true;
+        }
+        searched = held;
+        if (!fill(reader, error)) return false;
+    }
+}
+
+int line_reader_next(LineReader *reader, Line *line, Error *error) {
+    size_t size;
+    bool terminated;
+    if (!reader->buffer && !begin(reader, error)) return -1;
+    if (!find_line_end(reader, &size, &terminated, error)) return -1;
+    if (size == SIZE_MAX) return 0;
+    char *bytes = reader->buffer + reader->start;
+    reader->start += size + terminated;
+    reader->number++;
+    const bool carriage_return = size > 0 && bytes[size - 1] == '\r';
+    if (reader->number == 1) reader->carriage_returns = carriage_return && terminated;
+    if (reader->carriage_returns && carriage_return) size--;
+    bytes[size] = 0;
+    *line = (Line){bytes, size, reader->number};
+    return 1;
+}

@@ -1,0 +1,17 @@
+/* tokenizer_config.json of a Hugging Face folder. */
+#ifndef TEXT_TOKENIZER_SETTINGS_H
+#define TEXT_TOKENIZER_SETTINGS_H
+
+#include "core/error.h"
+#include "stream/content_hash.h"
+
+#include <jansson.h>
+
+/* The object in tokenizer_config.json beside `path`, also added to `hash`; an empty one when there is no such
+ * file. A new reference. */
+json_t *tokenizer_settings_read(const char *path, ContentHash *hash, Error *error);
+
+/* A flag that is missing or null has its default; another type is an error that names the key. */
+bool tokenizer_setting(const json_t *settings, const char *key, bool standard, bool *value, Error *error);
+
+#endif
