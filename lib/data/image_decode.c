@@ -1,0 +1,88 @@
+#include "data/image_decode.h"
+
+#include "core/memory.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct Signature {
+    const char *bytes;
+    size_t offset, size;
+    const char *name;
+} Signature;
+
+/* Formats that are known well enough to be named in a refusal. */
+static const Signature foreign[] = {
+    {"GIF8", 0, 4, "GIF"},
+    {"WEBP", 8, 4, "WebP"},
+    {"BM", 0, 2, "BMP"},
+    {"II*\0", 0, 4, "TIFF"},
+    {"MM\0*", 0, 4, "TIFF"},
+    {"ftypavif", 4, 8, "AVIF"},
+    {"ftypheic", 4, 8, "HEIC"},
+    {"\xff\x0a", 0, 2, "JPEG XL"},
+    {"\0\0\0\x0cJXL ", 0, 8, "JPEG XL"},
+    {"%PDF", 0, 4, "PDF"},
+    {"\0\0\0\x0cjP", 0, 6, "JPEG 2000"},
+    {"<svg", 0, 4, "SVG"},
+    {"<!DOCTYPE", 0, 9, "HTML"},
+    {"<html", 0, 5, "HTML"},
+};
+
+static bool matches(const uint8_t *bytes, size_t size, const char *signature, size_t offset, size_t length) {
+    return size >= offset + length && !memcmp(bytes + offset, signature, length);
+}
+
+static bool refuse_format(const uint8_t *bytes, size_t size, Error *error) {
+    if (!size) return error_set(error, "the file is empty");
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (matches(bytes, size, foreign[i].bytes, foreign[i].offset, foreign[i].size))
+            return error_set(error, "a %s file; convert it to JPEG or PNG", foreign[i].name);
+    return error_set(error, "neither a JPEG nor a PNG file");
+}
+
+bool image_check_size(uint32_t width, uint32_t height, Error *error) {
+    if (!width || !height)
+        return error_set(error, "an image of %" PRIu32 " × %" PRIu32 " pixels", width, height);
+    if ((uint64_t)width * height > IMAGE_MAX_PIXELS)
+        return error_set(error, "an image of %" PRIu32 " × %" PRIu32 " pixels; the limit is %u in all", width,
+                         height, IMAGE_MAX_PIXELS);
+    return true;
+}
+
+bool image_decode(const uint8_t *bytes, size_t size, const ImageSink *sink, Error *warning, Error *error) {
+    warning->message[0] = 0;
+    if (matches(bytes, size, "\xff\xd8\xff", 0, 3))
+        return image_decode_jpeg(bytes, size, sink, warning, error);
+    if (matches(bytes, size, "\x89PNG\r\n\x1a\n", 0, 8))
+        return image_decode_png(bytes, size, sink, warning, error);
+    return refuse_format(bytes, size, error);
+}
+
+typedef struct WholeImage {
+    Image *image;
+    uint32_t rows;
+} WholeImage;
+
+static bool begin_whole(void *context, uint32_t width, uint32_t height, Error *error) {
+    Image *image = ((WholeImage *)context)->image;
+    *image = (Image){width, height, memory_allocate((size_t)width * height, 3, error)};
+    return image->pixels != NULL;
+}
+
+static void add_row(void *context, const uint8_t *pixels) {
+    WholeImage *whole = context;
+    const size_t width = whole->image->width;
+    uint8_t *row = whole->image->pixels + whole->rows++ * width * 3;
+    for (size_t x = 0; x < width; x++)
+        memcpy(row + 3 * x, pixels + IMAGE_PIXEL * x, 3);
+}
+
+bool image_decode_whole(const uint8_t *bytes, size_t size, Image *image, Error *warning, Error *error) {
+    WholeImage whole = {image, 0};
+    *image = (Image){0};
+    if (image_decode(bytes, size, &(ImageSink){&whole, begin_whole, add_row}, warning, error)) return true;
+    free(image->pixels);
+    *image = (Image){0};
+    return false;
+}

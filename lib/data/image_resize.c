@@ -1,0 +1,266 @@
+#include "data/image_resize.h"
+
+#include "core/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The arithmetic is that of Pillow's src/libImaging/Resample.c for 8-bit images: a triangle filter that
+ * widens when reducing, weights with FRACTION bits, a horizontal pass into rounded bytes, then a vertical
+ * one. */
+
+enum { FRACTION = 32 - 8 - 2, HALF = 1 << (FRACTION - 1), CHUNK = 64 };
+
+typedef int32_t Lanes __attribute__((vector_size(32))); /* two pixels */
+typedef int32_t Pixel __attribute__((vector_size(16)));
+typedef uint8_t PixelBytes __attribute__((vector_size(4)));
+
+/* One pass from `inputs` to the resizer's size. Output i is the sum over the inputs first[i] … last[i] − 1;
+ * weights are [size, taps], zero behind the last. */
+typedef struct Filter {
+    uint32_t inputs, taps;
+    uint32_t *first, *last;
+    int32_t *weights;
+    size_t capacity;
+} Filter;
+
+struct ImageResizer {
+    uint32_t size, width, height;
+    Filter horizontal, vertical;
+    Lanes *lanes; /* the horizontal weights for two pixels at a time: [size, pairs] */
+    size_t pairs, lanes_capacity;
+    int32_t *wide; /* the row that came, [width + 1, 4]: bytes widen faster all at once */
+    size_t wide_capacity;
+    uint8_t *ring; /* the last vertical.taps rows after the horizontal pass, [taps, stride] */
+    size_t ring_capacity, stride;
+    uint32_t rows, done; /* rows that came; rows of the result that are finished */
+    uint8_t *pixels;
+};
+
+ImageResizer *image_resizer_create(uint32_t size) {
+    ImageResizer *resizer = memory_need(1, sizeof *resizer);
+    resizer->size = size;
+    resizer->stride = (3 * (size_t)size + CHUNK - 1) / CHUNK * CHUNK;
+    for (int i = 0; i < 2; i++) {
+        Filter *filter = i ? &resizer->vertical : &resizer->horizontal;
+        filter->first = memory_need(size, sizeof *filter->first);
+        filter->last = memory_need(size, sizeof *filter->last);
+    }
+    return resizer;
+}
+
+static void filter_free(Filter *filter) {
+    free(filter->first);
+    free(filter->last);
+    free(filter->weights);
+}
+
+void image_resizer_destroy(ImageResizer *resizer) {
+    if (!resizer) return;
+    filter_free(&resizer->horizontal);
+    filter_free(&resizer->vertical);
+    free(resizer->lanes);
+    free(resizer->wide);
+    free(resizer->ring);
+    free(resizer);
+}
+
+/* The inputs that count for output i, and their weights before they are made integers. */
+static void filter_window(const Filter *filter, uint32_t i, double scale, double support, uint32_t *first,
+                          uint32_t *last) {
+    const double center = ((double)i + 0.5) * scale;
+    const double low = center - support + 0.5, high = center + support + 0.5;
+    *first = low > 0 ? (uint32_t)low : 0;
+    *last = high < (double)filter->inputs ? (uint32_t)high : filter->inputs;
+}
+
+static double triangle(double x) {
+    const double distance = fabs(x);
+    return distance < 1 ? 1 - distance : 0;
+}
+
+static void filter_weights(const Filter *filter, uint32_t i, double scale, double support, int32_t *weights) {
+    const double center = ((double)i + 0.5) * scale, reciprocal = 1 / support;
+    const uint32_t first = filter->first[i], count = filter->last[i] - first;
+    double sum = 0;
+    for (uint32_t x = 0; x < count; x++)
+        sum += triangle(((double)(x + first) - center + 0.5) * reciprocal);
+    for (uint32_t x = 0; x < count; x++) {
+        double weight = triangle(((double)(x + first) - center + 0.5) * reciprocal);
+        if (sum != 0) weight /= sum;
+        weights[x] = (int32_t)(0.5 + weight * (1 << FRACTION));
+    }
+}
+
+static bool filter_set(Filter *filter, uint32_t inputs, uint32_t size, Error *error) {
+    if (filter->inputs == inputs) return true;
+    const double scale = (double)inputs / size, support = scale < 1 ? 1 : scale;
+    const uint32_t taps = 2 * (uint32_t)ceil(support) + 1;
+    filter->inputs = 0;
+    if ((size_t)taps * size > filter->capacity) {
+        free(filter->weights);
+        filter->capacity = (size_t)taps * size;
+        filter->weights = memory_allocate(filter->capacity, sizeof *filter->weights, error);
+        if (!filter->weights) {
+            filter->capacity = 0;
+            return false;
+        }
+    }
+    filter->inputs = inputs;
+    filter->taps = taps;
+    memset(filter->weights, 0, (size_t)taps * size * sizeof *filter->weights);
+    for (uint32_t i = 0; i < size; i++) {
+        filter_window(filter, i, scale, support, &filter->first[i], &filter->last[i]);
+        filter_weights(filter, i, scale, support, filter->weights + (size_t)i * taps);
+    }
+    return true;
+}
+
+/* Room for `count` elements aligned for vectors; *block stays when it is large enough. */
+static bool take_aligned(void **block, size_t *capacity, size_t count, size_t size, Error *error) {
+    if (count <= *capacity) return true;
+    free(*block);
+    *block = aligned_alloc(CHUNK, (count * size + CHUNK - 1) / CHUNK * CHUNK);
+    *capacity = *block ? count : 0;
+    return *block || error_set(error, "out of memory: %zu elements of %zu bytes were needed", count, size);
+}
+
+/* The weight of a pixel stands in each of its four lanes. */
+static void spread_weights(ImageResizer *resizer) {
+    const Filter *filter = &resizer->horizontal;
+    for (size_t i = 0; i < resizer->size; i++)
+        for (size_t pair = 0; pair < resizer->pairs; pair++) {
+            const int32_t *weights = filter->weights + i * filter->taps + 2 * pair;
+            const int32_t a = weights[0], b = 2 * pair + 1 < filter->taps ? weights[1] : 0;
+            resizer->lanes[i * resizer->pairs + pair] = (Lanes){a, a, a, a, b, b, b, b};
+        }
+}
+
+static bool horizontal_set(ImageResizer *resizer, uint32_t width, Error *error) {
+    Filter *filter = &resizer->horizontal;
+    if (filter->inputs == width) return true;
+    if (!filter_set(filter, width, resizer->size, error)) return false;
+    resizer->pairs = (filter->taps + 1) / 2;
+    if (take_aligned((void **)&resizer->lanes, &resizer->lanes_capacity, resizer->size * resizer->pairs,
+                     sizeof(Lanes), error) &&
+        take_aligned((void **)&resizer->wide, &resizer->wide_capacity, (size_t)width + 1, sizeof(Pixel),
+                     error)) {
+        spread_weights(resizer);
+        return true;
+    }
+    filter->inputs = 0;
+    return false;
+}
+
+static bool begin(void *context, uint32_t width, uint32_t height, Error *error) {
+    ImageResizer *resizer = context;
+    resizer->width = width;
+    resizer->height = height;
+    resizer->rows = resizer->done = 0;
+    if (width != resizer->size && !horizontal_set(resizer, width, error)) return false;
+    if (height == resizer->size) return true;
+    return filter_set(&resizer->vertical, height, resizer->size, error) &&
+           take_aligned((void **)&resizer->ring, &resizer->ring_capacity,
+                        resizer->vertical.taps * resizer->stride, 1, error);
+}
+
+static uint8_t *result_row(const ImageResizer *resizer, uint32_t row) {
+    return resizer->pixels + 3 * (size_t)row * resizer->size;
+}
+
+/* Output i as bytes, the fourth without meaning. */
+static PixelBytes horizontal_pixel(const ImageResizer *resizer, size_t i) {
+    const Filter *filter = &resizer->horizontal;
+    const uint32_t first = filter->first[i];
+    const size_t pairs = (filter->last[i] - first + 1) / 2;
+    const int32_t *source = resizer->wide + IMAGE_PIXEL * (size_t)first;
+    const Lanes *weights = resizer->lanes + i * resizer->pairs;
+    Lanes sum = {HALF, HALF, HALF, HALF};
+    for (size_t pair = 0; pair < pairs; pair++) {
+        Lanes pixels;
+        memcpy(&pixels, source + 2 * IMAGE_PIXEL * pair, sizeof pixels);
+        sum += pixels * weights[pair];
+    }
+    const Pixel high = __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+    const Pixel value = (__builtin_shufflevector(sum, sum, 0, 1, 2, 3) + high) >> FRACTION;
+    const Pixel over = value > 255;
+    return __builtin_convertvector((value & ~over) | (over & 255), PixelBytes);
+}
+
+static void horizontal_pass(const ImageResizer *resizer, const uint8_t *pixels, uint8_t *target) {
+    const size_t samples = IMAGE_PIXEL * ((size_t)resizer->width + 1), last = resizer->size - 1;
+    for (size_t i = 0; i < samples; i++)
+        resizer->wide[i] = pixels[i];
+    for (size_t i = 0; i < last; i++, target += 3) {
+        const PixelBytes bytes = horizontal_pixel(resizer, i);
+        memcpy(target, &bytes, 4); /* the next pixel overwrites the fourth */
+    }
+    const PixelBytes bytes = horizontal_pixel(resizer, last);
+    memcpy(target, &bytes, 3);
+}
+
+static void drop_fourth(const uint8_t *pixels, uint8_t *target, size_t width) {
+    for (size_t x = 0; x < width; x++)
+        memcpy(target + 3 * x, pixels + IMAGE_PIXEL * x, 3);
+}
+
+/* CHUNK bytes of a row of the result: sums stay in registers while the rows of the ring pass by. */
+static void vertical_chunk(const uint8_t *ring, size_t stride, uint32_t taps, uint32_t slot, uint32_t count,
+                           const int32_t *weights, uint8_t *target) {
+    int32_t sums[CHUNK];
+    for (int x = 0; x < CHUNK; x++)
+        sums[x] = HALF;
+    for (uint32_t y = 0; y < count; y++) {
+        const uint8_t *row = ring + slot * stride;
+        const int32_t weight = weights[y];
+        for (int x = 0; x < CHUNK; x++)
+            sums[x] += row[x] * weight;
+        slot = slot + 1 < taps ? slot + 1 : 0;
+    }
+    for (int x = 0; x < CHUNK; x++) {
+        const int32_t value = sums[x] >> FRACTION;
+        target[x] = (uint8_t)(value > 255 ? 255 : value);
+    }
+}
+
+static void vertical_pass(const ImageResizer *resizer, uint32_t i) {
+    const Filter *filter = &resizer->vertical;
+    const uint32_t first = filter->first[i], count = filter->last[i] - first, slot = first % filter->taps;
+    const int32_t *weights = filter->weights + (size_t)i * filter->taps;
+    const size_t bytes = 3 * (size_t)resizer->size;
+    uint8_t *row = result_row(resizer, i);
+    size_t x = 0;
+    for (; x + CHUNK <= bytes; x += CHUNK)
+        vertical_chunk(resizer->ring + x, resizer->stride, filter->taps, slot, count, weights, row + x);
+    if (x == bytes) return;
+    uint8_t rest[CHUNK];
+    vertical_chunk(resizer->ring + x, resizer->stride, filter->taps, slot, count, weights, rest);
+    memcpy(row + x, rest, bytes - x);
+}
+
+static void row(void *context, const uint8_t *pixels) {
+    ImageResizer *resizer = context;
+    const bool is_last_pass = resizer->height == resizer->size;
+    uint8_t *target = is_last_pass ? result_row(resizer, resizer->rows)
+                                   : resizer->ring + resizer->rows % resizer->vertical.taps * resizer->stride;
+    if (resizer->width == resizer->size)
+        drop_fourth(pixels, target, resizer->width);
+    else
+        horizontal_pass(resizer, pixels, target);
+    resizer->rows++;
+    if (is_last_pass) return;
+    while (resizer->done < resizer->size && resizer->vertical.last[resizer->done] <= resizer->rows)
+        vertical_pass(resizer, resizer->done++);
+}
+
+ImageSink image_resizer_sink(ImageResizer *resizer, uint8_t *pixels) {
+    resizer->pixels = pixels;
+    return (ImageSink){resizer, begin, row};
+}
+
+void image_normalise(const uint8_t *pixels, size_t size, float *planes) {
+    const size_t area = size * size;
+    for (size_t i = 0; i < area; i++)
+        for (size_t channel = 0; channel < 3; channel++)
+            planes[channel * area + i] = ((float)pixels[3 * i + channel] / 255.0f - 0.5f) / 0.5f;
+}
