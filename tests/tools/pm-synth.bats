@@ -1,0 +1,84 @@
+# pm-synth: what it writes, and how it fails.
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+}
+
+@test "data writes as many items, users and images as were asked for" {
+    pm-synth data d --items 40 --users 30 -q
+    [ "$(wc -l < d/items.tsv)" = 40 ]
+    [ "$(wc -l < d/users.tsv)" = 30 ]
+    [ "$(ls d/images | wc -l)" = 40 ]
+    [ "$(head -n 1 d/items.tsv | cut -f 1)" = a0001 ]
+    # Every item of a user is in the catalogue, and every item has an image.
+    cut -f 2 d/users.tsv | tr ' ' '\n' | sort -u > used
+    cut -f 1 d/items.tsv | sort > known
+    [ -z "$(comm -23 used known)" ]
+    [ "$(ls d/images | sed 's/\.jpg$//' | sort)" = "$(cat known)" ]
+}
+
+@test "every word of every domain is in the vocabulary" {
+    for domain in A B C; do
+        pm-synth data $domain --domain $domain --items 300 --users 1 --image-size 8 -q
+        cut -f 2 $domain/items.tsv | tr ' A-Z' '\na-z' | sort -u > words
+        [ -z "$(comm -23 words <(sort $domain/vocab.txt))" ]
+    done
+    cmp A/vocab.txt B/vocab.txt
+}
+
+@test "the same seed gives the same bytes, another seed others" {
+    pm-synth data one --items 20 --users 20 --seed 5 -q
+    pm-synth data two --items 20 --users 20 --seed 5 -q
+    pm-synth data three --items 20 --users 20 --seed 6 -q
+    diff -r one two
+    ! cmp -s one/users.tsv three/users.tsv
+    ! cmp -s one/images/a0001.jpg three/images/a0001.jpg
+}
+
+@test "domains share no item and no user" {
+    pm-synth data a --items 20 --users 20 --image-size 8 -q
+    pm-synth data b --items 20 --users 20 --image-size 8 --domain B -q
+    [ -z "$(comm -12 <(cut -f 1 a/items.tsv | sort) <(cut -f 1 b/items.tsv | sort))" ]
+    [ -z "$(comm -12 <(cut -f 1 a/users.tsv | sort) <(cut -f 1 b/users.tsv | sort))" ]
+}
+
+@test "images are JPEG of the asked size" {
+    pm-synth data d --items 1 --users 1 --image-size 40 -q
+    [ "$(head -c 3 d/images/a0001.jpg | od -An -tx1)" = " ff d8 ff" ]
+    # The frame header: marker ffc0, length, precision 8, height and width.
+    od -An -v -tx1 d/images/a0001.jpg | tr -d ' \n' | grep -q 'ffc0001108002800280'
+}
+
+@test "a run that cannot write says where and leaves no finished data set" {
+    pm-synth data d --items 5 --users 5 -q
+    rm -r d/images && touch d/images
+    run pm-synth data d --items 5 --users 5
+    [ "$status" = 1 ]
+    [[ "$output" == *"d/images"* ]]
+    run pm-synth data missing/folder
+    [ "$status" = 1 ]
+    [[ "$output" == *"missing/folder"*"No such file"* ]]
+}
+
+@test "a full disk leaves no items.tsv" {
+    [ -w /dev/full ] || skip "no /dev/full here"
+    mkdir -p d/images
+    ln -s /dev/full d/images/a0003.jpg
+    run pm-synth data d --items 5 --users 5
+    [ "$status" = 1 ]
+    [[ "$output" == *"d/images/a0003.jpg"*"No space left"* ]]
+    [ ! -e d/items.tsv ] && [ ! -e d/users.tsv ]
+}
+
+@test "wrong usage ends with 2" {
+    run pm-synth
+    [ "$status" = 2 ]
+    run pm-synth data
+    [ "$status" = 2 ]
+    run pm-synth data d --items 0
+    [ "$status" = 2 ]
+    run pm-synth data d --domain AB
+    [ "$status" = 2 ]
+    run pm-synth colours d
+    [ "$status" = 2 ]
+}
