@@ -336,10 +336,14 @@ static Tensor *apply_mean(Case *c) {
     return segment_mean(c->tape, c->inputs[0], c->a);
 }
 
+static Tensor *apply_append(Case *c) {
+    return append_zero_rows(c->tape, c->inputs[0], 3);
+}
+
 static void test_segments(void) {
     static const size_t a[] = {0, 2, 2, 5}, b[] = {0, 1, 4, 4};
-    Tensor *(*const operators[])(Case *) = {apply_join, apply_prepend, apply_mean};
-    for (size_t o = 0; o < 3; o++) {
+    Tensor *(*const operators[])(Case *) = {apply_join, apply_prepend, apply_mean, apply_append};
+    for (size_t o = 0; o < 4; o++) {
         Case c = {.apply = operators[o], .a = {3, a}, .b = {3, b}};
         start(&c, o);
         add_input(&c, 5, 6);

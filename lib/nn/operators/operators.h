@@ -55,6 +55,9 @@ Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, siz
 /* Row rows[i] of x as row i: [count, D]. */
 Tensor *gather_rows(Tape *tape, Tensor *x, const uint32_t *rows, size_t count);
 
+/* `count` rows of zeros behind x. */
+Tensor *append_zero_rows(Tape *tape, Tensor *x, size_t count);
+
 /* In each segment the rows of a, then those of b. *joined receives the new segments. */
 Tensor *join_segments(Tape *tape, Tensor *a, Segments a_segments, Tensor *b, Segments b_segments,
                       Segments *joined);
