@@ -93,6 +93,10 @@ const char *output_file_name(const OutputFile *file) {
     return file->path ? file->path : "standard output";
 }
 
+const char *output_file_temporary(const OutputFile *file) {
+    return file->temporary;
+}
+
 bool output_file_commit(OutputFile *file, Error *error) {
     bool fine = !fflush(file->stream) && !ferror(file->stream);
     if (!fine) error_set_errno(error, "cannot write %s", output_file_name(file));

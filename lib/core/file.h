@@ -15,6 +15,10 @@ OutputFile *output_file_open(const char *path, Error *error);
 FILE *output_file_stream(OutputFile *file);
 const char *output_file_name(const OutputFile *file);
 
+/* Where the file stands until it is committed, for a library that opens it by itself; NULL where the target
+ * is no regular file. */
+const char *output_file_temporary(const OutputFile *file);
+
 /* Flushes, syncs and renames. On failure the target is as it was. Frees `file` either way. */
 bool output_file_commit(OutputFile *file, Error *error);
 

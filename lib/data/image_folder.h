@@ -1,0 +1,16 @@
+/* A folder of image files named after their items: ITEM.jpg, ITEM.jpeg or ITEM.png, in any case. */
+#ifndef DATA_IMAGE_FOLDER_H
+#define DATA_IMAGE_FOLDER_H
+
+#include "data/image_pack.h"
+
+typedef struct ImageFolder ImageFolder;
+
+/* Reads the names in the folder; only files that are in it are ever opened, whatever an item is called. */
+ImageFolder *image_folder_open(const char *path, Error *error);
+void image_folder_close(ImageFolder *folder);
+
+/* The folder as a source of images; it lives as long as the folder. */
+ImageSource image_folder_source(const ImageFolder *folder);
+
+#endif

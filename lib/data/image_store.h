@@ -1,0 +1,69 @@
+/* An image store: packed images of one size in one LMDB file, found by item name and read in the items' order
+ * without a copy (formats/images.md). */
+#ifndef DATA_IMAGE_STORE_H
+#define DATA_IMAGE_STORE_H
+
+#include "core/error.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ImageStoreWriter ImageStoreWriter;
+typedef struct ImageStore ImageStore;
+
+/* Item names are keys of LMDB, which has this limit. */
+enum { IMAGE_STORE_MAX_NAME = 511 };
+
+/* A store of images of size × size that appears under `path` at image_store_commit and not before. */
+ImageStoreWriter *image_store_create(const char *path, uint32_t size, Error *error);
+
+/* Adds an item; `pixels` are RGB [size, size, 3]. A name that is empty, too long, holds a space or a newline,
+ * or was added before, is an error. */
+bool image_store_put(ImageStoreWriter *writer, const char *name, size_t name_size, const uint8_t *pixels,
+                     Error *error);
+
+/* Writes the header and makes the store appear. `header` (stolen) brings the provenance, as header_sign makes
+ * it; `inputs` (stolen, may be NULL) the content of what the images were made from, by role. Frees the
+ * writer, also on failure. */
+bool image_store_commit(ImageStoreWriter *writer, json_t *header, json_t *inputs, Error *error);
+
+/* Leaves nothing behind. NULL is allowed. */
+void image_store_abandon(ImageStoreWriter *writer);
+
+/* Whether the file is an LMDB file and so for image_store_open; false also when it cannot be read. */
+bool image_store_is_one(const char *path);
+
+/* Opens a store after checking that no page, key or value in it lies outside the file. One thread at a time
+ * may use it. */
+ImageStore *image_store_open(const char *path, Error *error);
+void image_store_close(ImageStore *store);
+
+const char *image_store_name(const ImageStore *store);
+size_t image_store_count(const ImageStore *store);
+uint32_t image_store_size(const ImageStore *store);
+
+/* {"format": "images", "version": 1, "size", "count", "content", "provenance", …}; it belongs to the store.
+ */
+const json_t *image_store_header(const ImageStore *store);
+
+/* {"hash": …, "inputs": {…}}: what the header says the images are. A new reference. */
+json_t *image_store_content(const ImageStore *store);
+
+typedef struct StoredImage {
+    const char *name; /* not NUL-terminated */
+    size_t name_size;
+    const uint8_t *pixels; /* RGB [size, size, 3], in the mapped file, valid until the store is closed */
+} StoredImage;
+
+/* The next image in the items' order: 1 when there was one, 0 after the last, −1 on error. The end is an
+ * error when the images read do not hash to what the header says. */
+int image_store_next(ImageStore *store, StoredImage *image, Error *error);
+
+/* Back to the first image. */
+void image_store_rewind(ImageStore *store);
+
+/* The pixels of one item; NULL with a message when there are none. */
+const uint8_t *image_store_find(const ImageStore *store, const char *name, size_t name_size, Error *error);
+
+#endif
