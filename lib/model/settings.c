@@ -36,12 +36,19 @@ const Settings settings_default = {
     .dtype = "f32",
 };
 
+/* A table of options needs constant addresses. */
+static Settings bound;
+static Option options[] = {SETTINGS_OPTIONS(bound), {0}};
+static Program table = {.name = "settings", .options = options};
+
 bool settings_read(Settings *settings, const json_t *config, Error *error) {
-    static Settings target; /* the table below needs constant addresses */
-    target = settings_default;
-    Option options[] = {SETTINGS_OPTIONS(target), {0}};
-    Program reader = {.name = "settings", .options = options};
-    if (!options_inherit(&reader, config, error)) return error_prefix(error, "the model's settings: ");
-    *settings = target;
+    bound = settings_default;
+    if (!options_inherit(&table, config, error)) return error_prefix(error, "the model's settings: ");
+    *settings = bound;
     return true;
+}
+
+json_t *settings_record(const Settings *settings) {
+    bound = *settings;
+    return options_record(&table);
 }

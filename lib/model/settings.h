@@ -21,7 +21,7 @@ extern const Settings settings_default;
     {.name = "tower",                                                                                        \
      .kind = OPTION_TEXT,                                                                                    \
      .value = &(s).tower,                                                                                    \
-     .choices = "modal|text-only|image-only|id",                                                             \
+     .choices = "modal|text-only|image-only|id|vectors",                                                             \
      .setting = true,                                                                                        \
      .argument = "NAME",                                                                                     \
      .help = "modal, text-only, image-only, id"},                                                            \
@@ -248,5 +248,8 @@ extern const Settings settings_default;
 
 /* Reads the settings of a model's header ("config") over the defaults. */
 bool settings_read(Settings *settings, const json_t *config, Error *error);
+
+/* All settings but paths, as they stand in a header. A new reference. */
+json_t *settings_record(const Settings *settings);
 
 #endif

@@ -162,3 +162,8 @@ void parameter_set_keep_passenger(ParameterSet *set, const char *name, size_t si
     memcpy(passenger->shape, tensor->shape, sizeof passenger->shape);
     if (bytes) memcpy(passenger->data, tensor->data, bytes);
 }
+
+const Passenger *parameter_set_passenger(const ParameterSet *set, const char *name) {
+    const size_t number = name_table_find(set->passenger_names, name, strlen(name));
+    return number == SIZE_MAX ? NULL : &set->passengers[number];
+}

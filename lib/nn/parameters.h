@@ -78,4 +78,7 @@ bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *err
 void parameter_set_keep_passenger(ParameterSet *set, const char *name, size_t size,
                                   const RecordTensor *tensor);
 
+/* NULL when there is none of this name. */
+const Passenger *parameter_set_passenger(const ParameterSet *set, const char *name);
+
 #endif

@@ -1,0 +1,125 @@
+#include "core/growing_memory.h"
+
+#include "core/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The mapping grows by half and at least by this; pages that are not touched cost nothing. */
+#define SMALLEST_STEP ((size_t)16 << 20)
+
+/* So much is written at once, and then given back, when memory moves into the file. */
+#define MOVE_STEP ((size_t)16 << 20)
+
+GrowingMemory growing_memory_start(size_t limit) {
+    return (GrowingMemory){.limit = limit, .scratch = -1};
+}
+
+static const char *scratch_folder(void) {
+    const char *folder = getenv("TMPDIR");
+    return folder && *folder ? folder : "/tmp";
+}
+
+static bool scratch_error(Error *error, const char *what) {
+    return error_set_errno(error,
+                           "cannot %s a scratch file in %s (set TMPDIR to a folder on a disk with more room)",
+                           what, scratch_folder());
+}
+
+static int open_scratch(Error *error) {
+    char *path;
+    if (asprintf(&path, "%s/pm-scratch.XXXXXX", scratch_folder()) < 0) abort();
+    const int descriptor = mkostemp(path, O_CLOEXEC);
+    if (descriptor < 0)
+        scratch_error(error, "create");
+    else
+        unlink(path);
+    free(path);
+    return descriptor;
+}
+
+/* By write() and not through a mapping, where a full disk would be a signal and not an error. */
+static bool write_scratch(int descriptor, const unsigned char *bytes, size_t size, Error *error) {
+    while (size) {
+        const ssize_t written = write(descriptor, bytes, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return scratch_error(error, "write");
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+/* Gives the memory back step by step, so that a scratch folder that is itself in memory does not need twice
+ * the room. */
+static bool move_to_scratch(GrowingMemory *memory, Error *error) {
+    memory->scratch = open_scratch(error);
+    if (memory->scratch < 0) return false;
+    log_detail("more than %zu bytes are kept; they go into a scratch file in %s", memory->size,
+               scratch_folder());
+    for (size_t at = 0; at < memory->size; at += MOVE_STEP) {
+        const size_t size = memory->size - at < MOVE_STEP ? memory->size - at : MOVE_STEP;
+        if (!write_scratch(memory->scratch, memory->bytes + at, size, error)) return false;
+        madvise(memory->bytes + at, size, MADV_DONTNEED);
+    }
+    if (memory->bytes) munmap(memory->bytes, memory->capacity);
+    memory->bytes = NULL;
+    memory->capacity = 0;
+    return true;
+}
+
+/* False when the limit or the system does not allow it. */
+static bool grow_mapping(GrowingMemory *memory, size_t needed) {
+    if (needed > memory->limit) return false;
+    if (needed <= memory->capacity) return true;
+    size_t capacity = memory->capacity + memory->capacity / 2;
+    if (capacity < memory->capacity + SMALLEST_STEP) capacity = memory->capacity + SMALLEST_STEP;
+    if (capacity > memory->limit) capacity = memory->limit;
+    if (capacity < needed) capacity = needed;
+    void *bytes = memory->bytes
+                      ? mremap(memory->bytes, memory->capacity, capacity, MREMAP_MAYMOVE)
+                      : mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (bytes == MAP_FAILED) return false;
+    memory->bytes = bytes;
+    memory->capacity = capacity;
+    return true;
+}
+
+bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size, Error *error) {
+    if (!size) return true;
+    if (size > SIZE_MAX / 2 - memory->size)
+        return error_set(error, "%zu and %zu bytes are more than can be kept", memory->size, size);
+    if (memory->scratch < 0 && grow_mapping(memory, memory->size + size))
+        memcpy(memory->bytes + memory->size, bytes, size);
+    else if ((memory->scratch < 0 && !move_to_scratch(memory, error)) ||
+             !write_scratch(memory->scratch, bytes, size, error))
+        return false;
+    memory->size += size;
+    return true;
+}
+
+bool growing_memory_finish(GrowingMemory *memory, Error *error) {
+    if (!memory->size) return true;
+    if (memory->scratch < 0) { /* cannot fail: a mapping shrinks */
+        memory->bytes = mremap(memory->bytes, memory->capacity, memory->size, 0);
+        mprotect(memory->bytes, memory->size, PROT_READ);
+    } else {
+        void *bytes = mmap(NULL, memory->size, PROT_READ, MAP_SHARED, memory->scratch, 0);
+        if (bytes == MAP_FAILED) return scratch_error(error, "map");
+        memory->bytes = bytes;
+    }
+    memory->capacity = memory->size;
+    return true;
+}
+
+void growing_memory_free(GrowingMemory *memory) {
+    if (memory->bytes) munmap(memory->bytes, memory->capacity);
+    if (memory->scratch >= 0) close(memory->scratch);
+    *memory = growing_memory_start(memory->limit);
+}

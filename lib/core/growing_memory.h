@@ -1,0 +1,30 @@
+/* Bytes that are appended and then only read: in memory up to a limit, beyond it in a scratch file without a
+ * name, in the folder that TMPDIR names (or /tmp), which the system may page out and in. */
+#ifndef CORE_GROWING_MEMORY_H
+#define CORE_GROWING_MEMORY_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+
+typedef struct GrowingMemory {
+    size_t size, limit;
+    unsigned char *bytes; /* while appending: those in memory; after growing_memory_finish: all */
+    size_t capacity;      /* of the mapping */
+    int scratch;          /* the file's descriptor; −1: everything is in memory */
+} GrowingMemory;
+
+/* An empty one that takes at most `limit` bytes of memory. To be given to growing_memory_free. */
+GrowingMemory growing_memory_start(size_t limit);
+
+/* On failure (no room in the scratch folder, …) what was appended before is lost. */
+bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size, Error *error);
+
+/* Ends the appending: `bytes` are all bytes from now on (aligned to a page; NULL when there are none), and
+ * cannot be written. */
+bool growing_memory_finish(GrowingMemory *memory, Error *error);
+
+/* Leaves nothing behind, and may be called twice. */
+void growing_memory_free(GrowingMemory *memory);
+
+#endif

@@ -1,0 +1,267 @@
+#include "data/feature_store.h"
+
+#include "core/memory.h"
+#include "core/progress.h"
+#include "data/image_resize.h"
+#include "stream/reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_WIDTH = 1 << 24 };
+
+/* Every record is an item, so item i is record i + 1. */
+
+static bool read_blocks(FeatureStore *store, Error *error) {
+    const char *word = json_string_value(json_object_get(store->header, "blocks"));
+    if (!word) return header_integer(store->header, "blocks", 0, 100000, &store->blocks, error);
+    store->blocks = FEATURE_BLOCKS_LAST;
+    return !strcmp(word, "last") ||
+           error_set(error, "the header's 'blocks' is \"%.32s\"; it must be a number or \"last\"", word);
+}
+
+static bool read_modality(FeatureStore *store, Error *error) {
+    const char *modality = header_text(store->header, "modality", error);
+    if (!modality) return false;
+    store->modality = modality;
+    return !strcmp(modality, "text") || !strcmp(modality, "image") ||
+           error_set(error, "the header's 'modality' is \"%.32s\"; it must be \"text\" or \"image\"",
+                     modality);
+}
+
+static bool read_width(FeatureStore *store, const char *key, int64_t maximum, size_t *width, Error *error) {
+    int64_t value;
+    if (!header_integer(store->header, key, 1, maximum, &value, error)) return false;
+    *width = (size_t)value;
+    return true;
+}
+
+static bool read_tokens_header(FeatureStore *store, Error *error) {
+    (void)error;
+    store->kind = FEATURE_TOKENS;
+    store->dtype = DTYPE_I32;
+    store->width = 1;
+    store->blocks = FEATURE_BLOCKS_NONE;
+    store->modality = "text";
+    return true;
+}
+
+static bool read_hidden_header(FeatureStore *store, Error *error) {
+    store->kind = FEATURE_HIDDEN;
+    return read_width(store, "width", MAX_WIDTH, &store->width, error) && read_blocks(store, error) &&
+           read_modality(store, error);
+}
+
+static bool read_pixels_header(FeatureStore *store, Error *error) {
+    store->kind = FEATURE_PIXELS;
+    store->blocks = FEATURE_BLOCKS_NONE;
+    store->modality = "image";
+    if (!read_width(store, "size", IMAGE_MAX_SIZE, &store->pixel_size, error)) return false;
+    store->width = 3 * store->pixel_size * store->pixel_size;
+    return true;
+}
+
+static bool read_vectors_header(FeatureStore *store, Error *error) {
+    store->kind = FEATURE_VECTORS;
+    store->blocks = FEATURE_BLOCKS_LAST;
+    return read_width(store, "dim", MAX_WIDTH, &store->width, error);
+}
+
+/* The tensor of a record, once its dtype and dimensions are right. */
+static const RecordTensor *need_pixels(const Record *record, Error *error) {
+    const RecordTensor *tensor = record_find(record, "pixels");
+    return tensor && tensor->dtype == DTYPE_U8 ? record_need(record, "pixels", DTYPE_U8, 3, error)
+                                               : record_need(record, "pixels", DTYPE_F32, 3, error);
+}
+
+static const RecordTensor *need_tensor(const FeatureStore *store, const Record *record, Error *error) {
+    switch (store->kind) {
+    case FEATURE_TOKENS:
+        return record_need(record, "ids", DTYPE_I32, 1, error);
+    case FEATURE_HIDDEN:
+        return record_need_float(record, "hidden", 2, error);
+    case FEATURE_PIXELS:
+        return need_pixels(record, error);
+    default:
+        return record_need_float(record, "vector", 1, error);
+    }
+}
+
+/* As the header says? */
+static bool is_shape_right(const FeatureStore *store, const RecordTensor *tensor) {
+    const uint64_t *shape = tensor->shape, size = store->pixel_size;
+    switch (store->kind) {
+    case FEATURE_TOKENS:
+        return true;
+    case FEATURE_HIDDEN:
+        return shape[1] == store->width;
+    case FEATURE_PIXELS:
+        return tensor->dtype == DTYPE_U8 ? shape[0] == size && shape[1] == size && shape[2] == 3
+                                         : shape[0] == 3 && shape[1] == size && shape[2] == size;
+    default:
+        return shape[0] == store->width;
+    }
+}
+
+static size_t tensor_rows(const FeatureStore *store, const RecordTensor *tensor) {
+    return store->kind == FEATURE_TOKENS || store->kind == FEATURE_HIDDEN ? (size_t)tensor->shape[0] : 1;
+}
+
+/* All bits of the exponent set: infinite or no number. */
+static bool is_finite(const RecordTensor *tensor) {
+    const size_t count = record_tensor_elements(tensor);
+    const unsigned char *bytes = tensor->data;
+    unsigned bad = 0;
+    if (tensor->dtype == DTYPE_F32) {
+        for (size_t i = 0; i < count; i++) {
+            uint32_t bits;
+            memcpy(&bits, bytes + 4 * i, 4);
+            bad |= (bits & 0x7f800000) == 0x7f800000;
+        }
+    } else if (dtype_is_float(tensor->dtype)) {
+        const uint16_t exponent = tensor->dtype == DTYPE_BF16 ? 0x7f80 : 0x7c00;
+        for (size_t i = 0; i < count; i++) {
+            uint16_t bits;
+            memcpy(&bits, bytes + 2 * i, 2);
+            bad |= (bits & exponent) == exponent;
+        }
+    }
+    return !bad;
+}
+
+static bool refuse(const Record *record, const char *problem, Error *error) {
+    char where[RECORD_WHERE_TEXT];
+    record_where(record, where);
+    return error_set(error, "%s: %s", where, problem);
+}
+
+static bool check_shape(const FeatureStore *store, const Record *record, const RecordTensor *tensor,
+                        Error *error) {
+    static const char *const keys[] = {"", "width", "size", "dim"};
+    char text[RECORD_TENSOR_TEXT], problem[2 * RECORD_TENSOR_TEXT];
+    if (is_shape_right(store, tensor)) return true;
+    record_tensor_describe(tensor, text);
+    snprintf(problem, sizeof problem, "tensor '%s' is %s, but the header says %s %zu", tensor->name, text,
+             keys[store->kind], store->kind == FEATURE_PIXELS ? store->pixel_size : store->width);
+    return refuse(record, problem, error);
+}
+
+static bool check_dtype(FeatureStore *store, const Record *record, const RecordTensor *tensor, Error *error) {
+    if (record->number == 1) store->dtype = tensor->dtype;
+    if (tensor->dtype == store->dtype) return true;
+    char problem[2 * RECORD_TENSOR_TEXT];
+    snprintf(problem, sizeof problem, "tensor '%s' is %s, but %s in record 1; a stream has one dtype",
+             tensor->name, dtype_name(tensor->dtype), dtype_name(store->dtype));
+    return refuse(record, problem, error);
+}
+
+static bool check_ids(FeatureStore *store, const Record *record, const RecordTensor *tensor, Error *error) {
+    const json_t *size = json_object_get(store->header, "vocabulary_size");
+    const int64_t end = json_is_integer(size) ? json_integer_value(size) : INT64_MAX;
+    const unsigned char *bytes = tensor->data;
+    for (size_t i = 0; i < tensor->shape[0]; i++) {
+        int32_t id;
+        memcpy(&id, bytes + 4 * i, 4);
+        if (id < 0 || id >= end) {
+            char problem[128];
+            snprintf(problem, sizeof problem, "token %zu has the id %" PRId32 "; ids go from 0 to %" PRId64,
+                     i + 1, id, end <= INT32_MAX ? end - 1 : INT32_MAX);
+            return refuse(record, problem, error);
+        }
+        if ((uint32_t)id > store->largest_id) store->largest_id = (uint32_t)id;
+    }
+    return true;
+}
+
+static bool check_values(FeatureStore *store, const Record *record, const RecordTensor *tensor,
+                         Error *error) {
+    if (store->kind == FEATURE_TOKENS) return check_ids(store, record, tensor, error);
+    char problem[RECORD_MAX_NAME + 64];
+    snprintf(problem, sizeof problem, "tensor '%s' has values that are infinite or no number", tensor->name);
+    return is_finite(tensor) || refuse(record, problem, error);
+}
+
+static bool add_name(FeatureStore *store, const Record *record, Error *error) {
+    bool added;
+    const size_t number = name_table_add(store->names, record->key, record->key_size, &added);
+    if (number >= UINT32_MAX) return refuse(record, "more items than can be numbered", error);
+    if (added) return true;
+    char problem[96];
+    snprintf(problem, sizeof problem, "record %zu is the same item; an item may come once", number + 1);
+    return refuse(record, problem, error);
+}
+
+static bool add_record(FeatureStore *store, const Record *record, Error *error) {
+    const RecordTensor *tensor = need_tensor(store, record, error);
+    if (!tensor || !check_shape(store, record, tensor, error) || !check_dtype(store, record, tensor, error) ||
+        !check_values(store, record, tensor, error) || !add_name(store, record, error))
+        return false;
+    const size_t items = feature_store_items(store);
+    store->first_rows =
+        memory_grow(store->first_rows, &store->first_capacity, items + 1, sizeof *store->first_rows);
+    if (items == 1) store->first_rows[0] = 0;
+    store->first_rows[items] = store->first_rows[items - 1] + tensor_rows(store, tensor);
+    return growing_memory_append(&store->rows, tensor->data, record_tensor_bytes(tensor), error) ||
+           error_prefix(error, "%s: ", store->name);
+}
+
+static bool read_header(FeatureStore *store, Error *error) {
+    static const struct {
+        const char *kind;
+        bool (*read)(FeatureStore *store, Error *error);
+    } kinds[] = {{"tokens", read_tokens_header},
+                 {"hidden", read_hidden_header},
+                 {"pixels", read_pixels_header},
+                 {"items", read_vectors_header}};
+    const char *kind = json_string_value(json_object_get(store->header, "kind"));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kind, kinds[i].kind))
+            return kinds[i].read(store, error) || error_prefix(error, "%s: ", store->name);
+    return error_set(error, "%s: a stream of kind '%.64s' holds no items", store->name, kind);
+}
+
+static bool read_records(FeatureStore *store, StreamReader *reader, Error *error) {
+    Record record;
+    Progress progress;
+    StreamStatus status;
+    bool fine = true;
+    progress_start(&progress, "items", 0);
+    while (fine && (status = stream_reader_next(reader, &record, error)) != STREAM_END) {
+        fine = status == STREAM_RECORD && add_record(store, &record, error);
+        progress_update(&progress, stream_reader_count(reader));
+    }
+    progress_finish(&progress);
+    if (fine && !feature_store_items(store)) fine = error_set(error, "%s: not a single item", store->name);
+    return fine && (growing_memory_finish(&store->rows, error) || error_prefix(error, "%s: ", store->name));
+}
+
+bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error) {
+    StreamReader *reader = stream_reader_open_kind(path, "tokens|hidden|pixels|items", error);
+    if (!reader) return false;
+    const char *name = stream_reader_name(reader);
+    *store = (FeatureStore){.name = memory_copy_text(name, strlen(name)),
+                            .header = json_incref((json_t *)stream_reader_header(reader)),
+                            .names = name_table_create(),
+                            .rows = growing_memory_start(memory_limit)};
+    const bool fine = read_header(store, error) && read_records(store, reader, error);
+    if (fine)
+        store->content = stream_reader_content(reader);
+    else
+        feature_store_free(store);
+    stream_reader_close(reader);
+    return fine;
+}
+
+void feature_store_free(FeatureStore *store) {
+    free(store->name);
+    json_decref(store->header);
+    json_decref(store->content);
+    name_table_destroy(store->names);
+    free(store->first_rows);
+    growing_memory_free(&store->rows);
+    *store = (FeatureStore){.rows = growing_memory_start(0)};
+}
+
+size_t feature_store_items(const FeatureStore *store) {
+    return name_table_count(store->names);
+}

@@ -1,0 +1,62 @@
+/* What training reads of the items: all records of one stream (formats/stream.md: tokens, hidden, pixels,
+ * items), kept in their own dtype in the order of the stream, and gathered for a batch. */
+#ifndef DATA_FEATURE_STORE_H
+#define DATA_FEATURE_STORE_H
+
+#include "core/dtype.h"
+#include "core/growing_memory.h"
+#include "core/name_table.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+typedef enum FeatureKind { FEATURE_TOKENS, FEATURE_HIDDEN, FEATURE_PIXELS, FEATURE_VECTORS } FeatureKind;
+
+/* Blocks of an encoder that were applied, where that is no number. */
+#define FEATURE_BLOCKS_NONE (-1)      /* tokens and pixels: not even the embeddings */
+#define FEATURE_BLOCKS_LAST INT64_MAX /* all of them, however many; also of vectors */
+
+/* An item is a number of rows: one for each token (tokens, hidden), or one. */
+typedef struct FeatureStore {
+    FeatureKind kind;
+    DType dtype;
+    size_t width;         /* elements of a row: 1 for tokens, 3 · S · S for pixels */
+    size_t pixel_size;    /* S; pixels are f32 [3, S, S], normalised, or u8 [S, S, 3] */
+    uint32_t largest_id;  /* of tokens */
+    int64_t blocks;       /* 0 is the output of the embeddings; or one of the constants above */
+    const char *modality; /* "text" or "image"; NULL for vectors */
+    char *name;           /* of the stream, for messages */
+    json_t *header;       /* of the stream */
+    json_t *content;      /* as stream_reader_content */
+    NameTable *names;     /* of the items, in the order of the stream */
+    size_t *first_rows;   /* [items + 1]: item i is the rows first_rows[i] … first_rows[i + 1] − 1 */
+    size_t first_capacity;
+    GrowingMemory rows;
+} FeatureStore;
+
+/* Reads the whole stream; "-" or NULL is standard input. Up to `memory_limit` bytes stay in memory, more go
+ * into a scratch file. An item that comes twice, tensors that differ in dtype or width, values that are not
+ * finite, ids out of the vocabulary and a stream without an item are errors; an item without a token is not.
+ * To be given to feature_store_free; on failure there is nothing to free. */
+bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error);
+void feature_store_free(FeatureStore *store);
+
+size_t feature_store_items(const FeatureStore *store);
+
+/* Item number `item` is from 0, in the order of `names`. The functions below take `count` of them, any of
+ * them more than once, and write them one behind the other; the threads share the work. */
+
+/* Where the rows of each begin: offsets[count + 1], from 0. */
+void feature_store_offsets(const FeatureStore *store, const uint32_t *items, size_t count, size_t *offsets);
+
+/* Hidden states and vectors as f32: [rows, width]. */
+void feature_store_gather_rows(const FeatureStore *store, const uint32_t *items, size_t count, float *values);
+
+/* Tokens: [rows]. */
+void feature_store_gather_ids(const FeatureStore *store, const uint32_t *items, size_t count, uint32_t *ids);
+
+/* Pixels, normalised: [count, 3, S, S]. */
+void feature_store_gather_pixels(const FeatureStore *store, const uint32_t *items, size_t count,
+                                 float *pixels);
+
+#endif

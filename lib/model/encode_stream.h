@@ -1,0 +1,22 @@
+/* What pm-encode-text and pm-encode-image do: items in, hidden states after K blocks out, window by window. */
+#ifndef MODEL_ENCODE_STREAM_H
+#define MODEL_ENCODE_STREAM_H
+
+#include "core/dtype.h"
+#include "core/options.h"
+
+typedef enum Modality { MODALITY_TEXT, MODALITY_IMAGE } Modality;
+
+typedef struct EncodeRequest {
+    Modality modality;
+    const char *encoder, *model; /* one of them: where the blocks come from */
+    const char *input, *output;  /* "-" or NULL: standard streams */
+    int64_t blocks;              /* after how many to stop; −1: after the last */
+    DType dtype;                 /* of the hidden states that are written */
+    const char *compute;         /* "f32" or "bf16": the matrix products */
+} EncodeRequest;
+
+/* Tokens, pixels, an image store or hidden states → hidden states. Memory does not grow with the number of items. */
+bool encode_stream(const EncodeRequest *request, const Program *program, Error *error);
+
+#endif

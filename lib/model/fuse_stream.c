@@ -1,0 +1,300 @@
+#include "model/fuse_stream.h"
+
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/progress.h"
+#include "model/item_names.h"
+#include "model/model_file.h"
+#include "model/recommender.h"
+#include "stream/join.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { WINDOW_ITEMS = 128, TEXT = 0, IMAGE = 1, SIDES = 2 };
+
+static const char *const side_names[SIDES] = {"text", "image"};
+
+/* The hidden states of the items that wait to be fused together, of one modality. */
+typedef struct Side {
+    StreamReader *reader; /* NULL: the tower does not read it */
+    size_t width, rows, capacity;
+    float *values;
+    size_t offsets[WINDOW_ITEMS + 1];
+} Side;
+
+typedef struct Job {
+    const FuseRequest *request;
+    json_t *model_header, *model_content;
+    Settings settings;
+    Recommender *recommender;
+    Tape *tape;
+    Side sides[SIDES];
+    StreamWriter *writer;
+    size_t items;
+    char *keys[WINDOW_ITEMS];
+    size_t key_sizes[WINDOW_ITEMS];
+    Progress progress;
+    uint64_t done;
+} Job;
+
+/* Hidden states must come from the encoder's last block. */
+static bool check_blocks(const Job *job, size_t side, const json_t *header, const char *name, Error *error) {
+    const json_t *blocks = json_object_get(header, "blocks");
+    const json_t *encoder = json_object_get(job->model_header, side == TEXT ? "text_encoder" : "image_encoder");
+    if (!json_is_object(encoder)) encoder = json_object_get(header, "encoder");
+    const json_t *all = json_object_get(encoder, "num_hidden_layers");
+    if (!json_is_integer(blocks) || !json_is_integer(all) || json_integer_value(blocks) == json_integer_value(all))
+        return true;
+    return error_set(error,
+                     "%s: hidden states after %lld of %lld blocks; let pm-encode-%s --model carry them to the top",
+                     name, (long long)json_integer_value(blocks), (long long)json_integer_value(all),
+                     side_names[side]);
+}
+
+static bool open_side(Job *job, size_t side, bool needed, const char *path, Error *error) {
+    if (!needed && path)
+        return error_set(error, "the model's tower %s does not read --%s", job->settings.tower, side_names[side]);
+    if (!needed) return true;
+    if (!path) return error_set(error, "the model's tower %s needs --%s", job->settings.tower, side_names[side]);
+    StreamReader *reader = job->sides[side].reader = stream_reader_open_kind(path, "hidden", error);
+    if (!reader) return false;
+    const json_t *header = stream_reader_header(reader);
+    const char *modality = header_text(header, "modality", error);
+    int64_t width;
+    if (!modality || !header_integer(header, "width", 1, 1 << 24, &width, error))
+        return error_prefix(error, "%s: ", path);
+    if (strcmp(modality, side_names[side]))
+        return error_set(error, "%s: hidden states of %s, given as --%s", path, modality, side_names[side]);
+    job->sides[side].width = (size_t)width;
+    return check_blocks(job, side, header, path, error);
+}
+
+static bool open_sides(Job *job, Error *error) {
+    bool text, image;
+    return recommender_modalities(&job->settings, &text, &image, error) &&
+           open_side(job, TEXT, text, job->request->text, error) &&
+           open_side(job, IMAGE, image, job->request->image, error);
+}
+
+/* The ID tower's table stays a passenger: nothing of it is computed. */
+static bool load_model(Job *job, StreamReader *reader, Error *error) {
+    const bool id = !strcmp(job->settings.tower, "id");
+    const RecommenderInputs inputs = {.item_towers = !id,
+                                      .text_width = job->sides[TEXT].width,
+                                      .image_width = job->sides[IMAGE].width};
+    const ModelFilter filter = {.keep = id ? "id_encoder." : NULL};
+    ModelFound found;
+    job->recommender = recommender_create(&job->settings, &inputs, error);
+    return job->recommender && model_file_read(reader, job->recommender->parameters, &filter, &found, error) &&
+           model_file_check_complete(job->recommender->parameters, job->request->model, error);
+}
+
+static bool open_model(Job *job, Error *error) {
+    StreamReader *reader = stream_reader_open_kind(job->request->model, "model", error);
+    if (!reader) return false;
+    job->model_header = json_deep_copy(stream_reader_header(reader));
+    bool fine = settings_read(&job->settings, json_object_get(job->model_header, "config"), error) ||
+                error_prefix(error, "%s: ", job->request->model);
+    if (fine && !strcmp(job->settings.tower, "vectors"))
+        fine = error_set(error, "%s: this model was trained over given item vectors and has no towers to make them",
+                         job->request->model);
+    fine = fine && open_sides(job, error) && load_model(job, reader, error);
+    if (fine) job->model_content = stream_reader_content(reader);
+    stream_reader_close(reader);
+    return fine;
+}
+
+static bool open_writer(Job *job, const Program *program, json_t *padding, Error *error) {
+    json_t *header = header_create("items");
+    json_object_set_new(header, "dim", json_integer(job->settings.dim));
+    json_object_set_new(header, "tower", json_string(job->settings.tower));
+    if (padding) json_object_set_new(header, "padding_item", padding);
+    header_sign(header, program->name, options_record(program));
+    header_add_input(header, "model", job->model_header);
+    for (size_t side = 0; side < SIDES; side++)
+        if (job->sides[side].reader)
+            header_add_input(header, side_names[side], stream_reader_header(job->sides[side].reader));
+    job->writer = stream_writer_open(job->request->output, header, error);
+    json_decref(header);
+    if (!job->writer) return false;
+    stream_writer_add_content(job->writer, "model", job->model_content);
+    job->model_content = NULL;
+    return true;
+}
+
+static bool put_vector(Job *job, const char *key, size_t key_size, const float *vector, Error *error) {
+    Record record = {.key = key, .key_size = key_size, .count = 1};
+    record.tensors[0] = record_tensor("vector", DTYPE_F32, vector, 1, (uint64_t)job->settings.dim);
+    return stream_writer_put(job->writer, &record, error);
+}
+
+/* The vectors of the window's items, and with `padding` the padding item's behind them. */
+static const float *fuse_window(Job *job, bool padding) {
+    ItemTokens tokens;
+    ItemBatch batch = {.count = job->items};
+    const Side *text = &job->sides[TEXT], *image = &job->sides[IMAGE];
+    tape_reset(job->tape, 0);
+    if (text->reader) {
+        batch.text_segments = (Segments){job->items, text->offsets};
+        batch.text_hidden = text->values;
+    }
+    if (image->reader) {
+        batch.image_segments = (Segments){job->items, image->offsets};
+        batch.image_hidden = image->values;
+        batch.image_tokens = job->items ? image->offsets[1] : 0;
+    }
+    return recommender_items(job->recommender, job->tape, &batch, padding, &tokens)->value;
+}
+
+static json_t *padding_vector(Job *job) {
+    const size_t dim = (size_t)job->settings.dim;
+    const float *vectors = fuse_window(job, true);
+    json_t *padding = json_array();
+    for (size_t i = 0; i < dim; i++) json_array_append_new(padding, json_real((double)vectors[job->items * dim + i]));
+    return padding;
+}
+
+/* The header waits for the first window, since the padding item has as many image tokens as any. */
+static bool flush_window(Job *job, const Program *program, Error *error) {
+    const size_t dim = (size_t)job->settings.dim;
+    if (!job->writer) {
+        const UserEncoderKind *users = user_encoder_find(job->settings.user_encoder, error);
+        if (!users || !open_writer(job, program, users->sees_padding ? padding_vector(job) : NULL, error)) return false;
+    }
+    const float *vectors = fuse_window(job, false);
+    for (size_t i = 0; i < job->items; i++)
+        if (!put_vector(job, job->keys[i], job->key_sizes[i], vectors + i * dim, error)) return false;
+    for (size_t i = 0; i < job->items; i++) free(job->keys[i]);
+    job->done += job->items;
+    job->items = job->sides[TEXT].rows = job->sides[IMAGE].rows = 0;
+    progress_update(&job->progress, job->done);
+    return true;
+}
+
+static bool take_hidden(Job *job, size_t side_number, const Record *record, Error *error) {
+    Side *side = &job->sides[side_number];
+    const RecordTensor *tensor = record_need_float(record, "hidden", 2, error);
+    if (!tensor) return false;
+    if (tensor->shape[1] != side->width) {
+        char where[RECORD_WHERE_TEXT];
+        record_where(record, where);
+        return error_set(error, "%s: hidden states of width %" PRIu64 "; the header says %zu", where, tensor->shape[1],
+                         side->width);
+    }
+    const size_t rows = tensor->shape[0];
+    side->values = memory_grow(side->values, &side->capacity, side->rows + rows, side->width * sizeof(float));
+    dtype_to_f32(tensor->dtype, tensor->data, side->values + side->rows * side->width, rows * side->width);
+    side->offsets[job->items] = side->rows;
+    side->rows += rows;
+    side->offsets[job->items + 1] = side->rows;
+    return true;
+}
+
+static bool take_item(Job *job, const Program *program, const Record *text, const Record *image, Error *error) {
+    const Record *either = text ? text : image;
+    if (job->items == WINDOW_ITEMS && !flush_window(job, program, error)) return false;
+    if ((text && !take_hidden(job, TEXT, text, error)) || (image && !take_hidden(job, IMAGE, image, error)))
+        return false;
+    job->keys[job->items] = memory_copy_text(either->key, either->key_size);
+    job->key_sizes[job->items++] = either->key_size;
+    return true;
+}
+
+static bool fuse_both(Job *job, const Program *program, Error *error) {
+    StreamJoin *join = stream_join_create(job->sides[TEXT].reader, job->sides[IMAGE].reader);
+    Record text, image;
+    StreamStatus status;
+    while ((status = stream_join_next(join, &text, &image, error)) == STREAM_RECORD)
+        if (!take_item(job, program, &text, &image, error)) {
+            status = STREAM_ERROR;
+            break;
+        }
+    for (size_t side = 0; status == STREAM_END && side < SIDES; side++) {
+        const JoinSide join_side = side == TEXT ? JOIN_A : JOIN_B;
+        const uint64_t alone = stream_join_unmatched(join, join_side);
+        if (alone)
+            log_warning("%" PRIu64 " items of %s are left out, since the other stream lacks them; the first is '%s'",
+                        alone, stream_reader_name(job->sides[side].reader),
+                        stream_join_first_unmatched(join, join_side));
+    }
+    stream_join_destroy(join);
+    return status == STREAM_END;
+}
+
+static bool fuse_one(Job *job, const Program *program, Error *error) {
+    const bool text = job->sides[TEXT].reader != NULL;
+    Record record;
+    StreamStatus status;
+    while ((status = stream_reader_next(job->sides[text ? TEXT : IMAGE].reader, &record, error)) == STREAM_RECORD)
+        if (!take_item(job, program, text ? &record : NULL, text ? NULL : &record, error)) return false;
+    return status == STREAM_END;
+}
+
+/* The rows of an ID tower's table under its items' names. */
+static bool copy_table(Job *job, const Program *program, Error *error) {
+    const ParameterSet *set = job->recommender->parameters;
+    const Passenger *table = parameter_set_passenger(set, "id_encoder.weight");
+    NameTable *names = item_names_read(set, error);
+    if (!names) return error_prefix(error, "%s: ", job->request->model);
+    const size_t count = name_table_count(names), dim = (size_t)job->settings.dim;
+    bool fine = (table && dtype_is_float(table->dtype) && table->dimensions == 2 && table->shape[0] == count + 1 &&
+                 table->shape[1] == dim) ||
+                error_set(error, "%s: id_encoder.weight is not a table of %zu items", job->request->model, count);
+    float *row = memory_need(dim, sizeof *row);
+    fine = fine && open_writer(job, program, NULL, error);
+    for (size_t i = 0; fine && i < count; i++) {
+        size_t size;
+        const char *name = name_table_name(names, i, &size);
+        const size_t offset = (i + 1) * dim * dtype_size(table->dtype);
+        dtype_to_f32(table->dtype, (const char *)table->data + offset, row, dim);
+        fine = put_vector(job, name, size, row, error);
+        job->done++;
+    }
+    free(row);
+    name_table_destroy(names);
+    return fine;
+}
+
+static bool fuse_all(Job *job, const Program *program, Error *error) {
+    const bool text = job->sides[TEXT].reader != NULL, image = job->sides[IMAGE].reader != NULL;
+    if (!text && !image) return copy_table(job, program, error);
+    if (!(text && image ? fuse_both(job, program, error) : fuse_one(job, program, error))) return false;
+    if (!job->items && !job->done)
+        return error_set(error, text && image ? "the streams have no item in common" : "the stream holds no item");
+    return flush_window(job, program, error);
+}
+
+static bool run(Job *job, const Program *program, Error *error) {
+    const Backend *backend = backend_find("cpu", job->request->compute, error);
+    if (!backend || !open_model(job, error)) return false;
+    job->tape = tape_create(backend, false);
+    progress_start(&job->progress, "items", 0);
+    if (!fuse_all(job, program, error)) return false;
+    progress_finish(&job->progress);
+    for (size_t side = 0; side < SIDES; side++)
+        if (job->sides[side].reader)
+            stream_writer_add_content(job->writer, side_names[side], stream_reader_content(job->sides[side].reader));
+    StreamWriter *writer = job->writer;
+    job->writer = NULL;
+    return stream_writer_close(writer, error);
+}
+
+bool fuse_stream(const FuseRequest *request, const Program *program, Error *error) {
+    Job *job = memory_need(1, sizeof *job);
+    job->request = request;
+    const bool fine = run(job, program, error);
+    if (fine) log_report("%" PRIu64 " items, vectors of %" PRId64, job->done, job->settings.dim);
+    stream_writer_abandon(job->writer);
+    recommender_destroy(job->recommender);
+    tape_destroy(job->tape);
+    json_decref(job->model_header);
+    json_decref(job->model_content);
+    for (size_t side = 0; side < SIDES; side++) {
+        stream_reader_close(job->sides[side].reader);
+        free(job->sides[side].values);
+    }
+    for (size_t i = 0; i < job->items; i++) free(job->keys[i]);
+    free(job);
+    return fine;
+}

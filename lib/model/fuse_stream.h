@@ -1,0 +1,17 @@
+/* What pm-fuse does: the last hidden states of texts and images in, one vector an item out. */
+#ifndef MODEL_FUSE_STREAM_H
+#define MODEL_FUSE_STREAM_H
+
+#include "core/options.h"
+
+typedef struct FuseRequest {
+    const char *model, *text, *image; /* text and image as far as the model's tower reads them */
+    const char *output;               /* "-" or NULL: standard output */
+    const char *compute;              /* "f32" or "bf16": the matrix products */
+} FuseRequest;
+
+/* An item that only one of two streams has is left out and counted. Memory does not grow with the number of items that
+ * both streams hold in the same order. */
+bool fuse_stream(const FuseRequest *request, const Program *program, Error *error);
+
+#endif

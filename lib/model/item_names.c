@@ -1,0 +1,43 @@
+#include "model/item_names.h"
+
+#include "core/memory.h"
+
+#include <string.h>
+
+void item_names_keep(ParameterSet *set, size_t count, ItemName name, const void *context) {
+    char *text = NULL;
+    size_t used = 0, capacity = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t size;
+        const char *bytes = name(context, i, &size);
+        text = memory_grow(text, &capacity, used + size + 1, 1);
+        memcpy(text + used, bytes, size);
+        used += size;
+        text[used++] = '\n';
+    }
+    const RecordTensor tensor = record_tensor("value", DTYPE_U8, text, 1, (uint64_t)used);
+    parameter_set_keep_passenger(set, ITEM_NAMES_TENSOR, strlen(ITEM_NAMES_TENSOR), &tensor);
+    free(text);
+}
+
+NameTable *item_names_read(const ParameterSet *set, Error *error) {
+    const Passenger *passenger = parameter_set_passenger(set, ITEM_NAMES_TENSOR);
+    if (!passenger || passenger->dtype != DTYPE_U8 || passenger->dimensions != 1) {
+        error_set(error, "the model does not name the items of its ID tower (tensor " ITEM_NAMES_TENSOR ")");
+        return NULL;
+    }
+    NameTable *names = name_table_create();
+    const char *at = passenger->data, *end = at + passenger->shape[0];
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        bool added = false;
+        if (newline && newline > at) name_table_add(names, at, (size_t)(newline - at), &added);
+        if (!added) {
+            error_set(error, "the item names of the model's ID tower are malformed (tensor " ITEM_NAMES_TENSOR ")");
+            name_table_destroy(names);
+            return NULL;
+        }
+        at = newline + 1;
+    }
+    return names;
+}

@@ -1,0 +1,148 @@
+#include "train/item_source.h"
+
+#include "core/memory.h"
+
+#include <string.h>
+
+enum { TEXT, IMAGE, VECTORS, SOURCES, ENCODE_WINDOW = 128 };
+
+static void join_names(ItemSource *source, FeatureStore *const stores[SOURCES], const FeatureStore *first) {
+    const size_t count = feature_store_items(first);
+    for (size_t s = 0; s < SOURCES; s++)
+        source->rows[s] = memory_need(count, sizeof(uint32_t));
+    for (size_t i = 0; i < count; i++) {
+        size_t size, found[SOURCES] = {0};
+        const char *name = name_table_name(first->names, i, &size);
+        bool everywhere = true;
+        for (size_t s = 0; s < SOURCES; s++)
+            if (stores[s]) {
+                found[s] = name_table_find(stores[s]->names, name, size);
+                everywhere = everywhere && found[s] != SIZE_MAX;
+            }
+        if (!everywhere) {
+            source->dropped++;
+            continue;
+        }
+        const size_t number = name_table_add(source->names, name, size, NULL);
+        for (size_t s = 0; s < SOURCES; s++)
+            source->rows[s][number] = (uint32_t)found[s];
+    }
+    for (size_t s = 0; s < SOURCES; s++)
+        if (stores[s]) source->dropped += feature_store_items(stores[s]) - name_table_count(source->names);
+    source->dropped -= feature_store_items(first) - name_table_count(source->names);
+}
+
+bool item_source_create(ItemSource *source, FeatureStore *text, FeatureStore *image, FeatureStore *vectors,
+                        const NameTable *catalogue, Error *error) {
+    FeatureStore *const stores[SOURCES] = {text, image, vectors};
+    const FeatureStore *first = text ? text : image ? image : vectors;
+    *source = (ItemSource){.text = text, .image = image, .vectors = vectors, .names = name_table_create()};
+    if (first) join_names(source, stores, first);
+    for (size_t i = 0; !first && i < name_table_count(catalogue); i++) {
+        size_t size;
+        const char *name = name_table_name(catalogue, i, &size);
+        name_table_add(source->names, name, size, NULL);
+    }
+    if (image) source->image_tokens = feature_store_rows(image, 0);
+    if (name_table_count(source->names)) return true;
+    item_source_free(source);
+    return error_set(error, "the streams have no item in common; were they made from the same items.tsv?");
+}
+
+void item_source_free(ItemSource *source) {
+    name_table_destroy(source->names);
+    for (size_t s = 0; s < SOURCES; s++) {
+        free(source->rows[s]);
+        free(source->by_item[s]);
+    }
+    *source = (ItemSource){0};
+}
+
+void item_source_number(ItemSource *source, const Behaviours *behaviours) {
+    for (size_t s = 0; s < SOURCES; s++) {
+        if (!source->rows[s]) continue;
+        source->by_item[s] = memory_need(behaviours->known_count + 1, sizeof(uint32_t));
+        for (uint32_t i = 1; i <= behaviours->known_count; i++)
+            source->by_item[s][i] = source->rows[s][behaviours->item_rows[i]];
+    }
+}
+
+static const uint32_t *store_rows(const ItemSource *source, size_t s, Tape *tape, const uint32_t *items,
+                                  size_t count) {
+    uint32_t *rows = arena_take(tape->arena, count, sizeof *rows);
+    for (size_t i = 0; i < count; i++)
+        rows[i] = source->by_item[s][items[i]];
+    return rows;
+}
+
+static Segments gather_offsets(const FeatureStore *store, Tape *tape, const uint32_t *rows, size_t count) {
+    size_t *offsets = arena_take(tape->arena, count + 1, sizeof *offsets);
+    feature_store_offsets(store, rows, count, offsets);
+    return (Segments){count, offsets};
+}
+
+static float *gather_values(const FeatureStore *store, Tape *tape, const uint32_t *rows, size_t count,
+                            size_t total) {
+    float *values = arena_take(tape->arena, total * store->width, sizeof(float));
+    feature_store_gather_rows(store, rows, count, values);
+    return values;
+}
+
+static void gather_text(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
+                        ItemBatch *batch) {
+    const uint32_t *rows = store_rows(source, TEXT, tape, items, count);
+    batch->text_segments = gather_offsets(source->text, tape, rows, count);
+    const size_t total = segments_rows(batch->text_segments);
+    if (source->text->kind == FEATURE_TOKENS) {
+        uint32_t *ids = arena_take(tape->arena, total, sizeof *ids);
+        feature_store_gather_ids(source->text, rows, count, ids);
+        batch->text_ids = ids;
+    } else {
+        batch->text_hidden = gather_values(source->text, tape, rows, count, total);
+    }
+}
+
+static void gather_image(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
+                         ItemBatch *batch) {
+    const uint32_t *rows = store_rows(source, IMAGE, tape, items, count);
+    if (source->image->kind == FEATURE_PIXELS) {
+        float *pixels = arena_take(tape->arena, count * source->image->width, sizeof(float));
+        feature_store_gather_pixels(source->image, rows, count, pixels);
+        batch->pixels = pixels;
+        return;
+    }
+    batch->image_tokens = source->image_tokens;
+    batch->image_segments = gather_offsets(source->image, tape, rows, count);
+    batch->image_hidden =
+        gather_values(source->image, tape, rows, count, segments_rows(batch->image_segments));
+}
+
+void item_source_gather(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
+                        ItemBatch *batch) {
+    *batch = (ItemBatch){.count = count, .numbers = items};
+    if (source->text) gather_text(source, tape, items, count, batch);
+    if (source->image) gather_image(source, tape, items, count, batch);
+    if (source->vectors)
+        batch->vectors = gather_values(source->vectors, tape, store_rows(source, VECTORS, tape, items, count),
+                                       count, count);
+}
+
+void item_source_encode(const ItemSource *source, const Recommender *recommender, Tape *tape, size_t count,
+                        float *vectors) {
+    const size_t dim = (size_t)recommender->settings.dim;
+    memset(vectors, 0, dim * sizeof *vectors);
+    for (size_t first = 1; first <= count; first += ENCODE_WINDOW) {
+        const size_t window = count + 1 - first < ENCODE_WINDOW ? count + 1 - first : ENCODE_WINDOW;
+        const bool padding = first == 1 && recommender_sees_padding(recommender);
+        ItemBatch batch;
+        ItemTokens tokens;
+        tape_reset(tape, 0);
+        uint32_t *items = arena_take(tape->arena, window, sizeof *items);
+        for (size_t i = 0; i < window; i++)
+            items[i] = (uint32_t)(first + i);
+        item_source_gather(source, tape, items, window, &batch);
+        const Tensor *result = recommender_items(recommender, tape, &batch, padding, &tokens);
+        memcpy(vectors + first * dim, result->value, window * dim * sizeof *vectors);
+        if (padding) memcpy(vectors, result->value + window * dim, dim * sizeof *vectors);
+    }
+}

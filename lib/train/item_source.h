@@ -1,0 +1,35 @@
+/* Where the items of a batch come from: the stores of the streams, joined by item name. */
+#ifndef TRAIN_ITEM_SOURCE_H
+#define TRAIN_ITEM_SOURCE_H
+
+#include "data/behaviours.h"
+#include "data/feature_store.h"
+#include "model/recommender.h"
+
+typedef struct ItemSource {
+    FeatureStore *text, *image, *vectors; /* NULL where a tower does not read them; not owned */
+    NameTable *names;                     /* of the items that all stores have, in the order of the first */
+    size_t dropped;                       /* items that some store lacks */
+    uint32_t *rows[3];                    /* by number in `names`: the item in text, image, vectors */
+    uint32_t *by_item[3]; /* the same by item number of the behaviours, after item_source_number */
+    size_t image_tokens;
+} ItemSource;
+
+/* Joins the stores that are not NULL; `catalogue` (or NULL) names the items when there is no store (an ID
+ * tower). */
+bool item_source_create(ItemSource *source, FeatureStore *text, FeatureStore *image, FeatureStore *vectors,
+                        const NameTable *catalogue, Error *error);
+void item_source_free(ItemSource *source);
+
+/* Takes over the numbers that behaviours_read gave the items of source->names. */
+void item_source_number(ItemSource *source, const Behaviours *behaviours);
+
+/* The features of items by their numbers, in the tape's memory. */
+void item_source_gather(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
+                        ItemBatch *batch);
+
+/* The vectors of items 1 … count, and the padding item's as row 0: vectors [count + 1, D]. */
+void item_source_encode(const ItemSource *source, const Recommender *recommender, Tape *tape, size_t count,
+                        float *vectors);
+
+#endif

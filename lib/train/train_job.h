@@ -1,0 +1,24 @@
+/* What pm-train-user does: from streams, behaviours and settings to a trained model. */
+#ifndef TRAIN_TRAIN_JOB_H
+#define TRAIN_TRAIN_JOB_H
+
+#include "model/settings.h"
+
+typedef struct TrainRequest {
+    const char *users, *text, *image, *items, *catalog;
+    const char *text_encoder, *image_encoder; /* files of kind encoder */
+    const char *init, *transfer;
+    const char *log, *checkpoint, *output;
+    const char *keep;          /* "best" or "last" */
+    const char *unknown_items; /* "error" or "drop" */
+    int64_t memory;            /* MiB that the streams may take before they go to a scratch file */
+    Settings settings;
+    bool tower_given;
+} TrainRequest;
+
+/* Settings that no option gave come from the header of --init, as far as they shape the model. */
+bool train_job_inherit(TrainRequest *request, Program *program, Error *error);
+
+bool train_job(TrainRequest *request, const Program *program, Error *error);
+
+#endif

@@ -1,0 +1,34 @@
+#include "core/log.h"
+#include "model/fuse_stream.h"
+
+static FuseRequest request = {.compute = "f32"};
+
+static Option options[] = {
+    {.name = "model", .kind = OPTION_PATH, .value = &request.model, .argument = "MODEL.pmt",
+     .help = "the model whose projections and fusion are used"},
+    {.name = "text", .kind = OPTION_PATH, .value = &request.text, .argument = "TEXT.pmt",
+     .help = "last hidden states of the texts"},
+    {.name = "image", .kind = OPTION_PATH, .value = &request.image, .argument = "IMAGE.pmt",
+     .help = "last hidden states of the images"},
+    {.name = "output", .letter = 'o', .kind = OPTION_PATH, .value = &request.output, .argument = "FILE",
+     .help = "instead of standard output"},
+    {0},
+};
+
+static Program program = {
+    .name = "pm-fuse",
+    .usage = "--model MODEL.pmt [--text TEXT.pmt] [--image IMAGE.pmt] [-o ITEMS.pmt]",
+    .purpose = "Makes one vector an item from the hidden states of its text and its image.",
+    .example = "  pm-fuse --model model.pmt --text text-top.pmt --image image-top.pmt -o items.pmt",
+    .options = options,
+};
+
+int main(int argc, char **argv) {
+    const int first = options_parse(&program, argc, argv);
+    Error error;
+    if (!request.model) options_wrong_usage(&program, "--model is needed");
+    if (first < argc) options_wrong_usage(&program, "unexpected operand %s", argv[first]);
+    if (fuse_stream(&request, &program, &error)) return 0;
+    log_error("%s", error.message);
+    return 1;
+}

@@ -1,0 +1,79 @@
+#include "core/log.h"
+#include "train/train_job.h"
+
+#include <string.h>
+
+static TrainRequest request = {.keep = "best", .unknown_items = "error", .memory = 8192};
+static const char *config;
+
+static Option options[] = {
+    {.name = "users", .kind = OPTION_PATH, .value = &request.users, .argument = "USERS.tsv",
+     .help = "the behaviours to train on"},
+    {.name = "text", .kind = OPTION_PATH, .value = &request.text, .argument = "TEXT.pmt",
+     .help = "tokens, or hidden states after K blocks"},
+    {.name = "image", .kind = OPTION_PATH, .value = &request.image, .argument = "IMAGE",
+     .help = "images.lmdb, pixels, or hidden states after K blocks"},
+    {.name = "items", .kind = OPTION_PATH, .value = &request.items, .argument = "ITEMS.pmt",
+     .help = "or fixed item vectors: trains the user encoder alone"},
+    {.name = "catalog", .kind = OPTION_PATH, .value = &request.catalog, .argument = "ITEMS.tsv",
+     .help = "the item names of an ID tower"},
+    {.name = "text-encoder", .kind = OPTION_PATH, .value = &request.text_encoder, .argument = "ENC.pmt",
+     .help = "weights of the text blocks above K"},
+    {.name = "image-encoder", .kind = OPTION_PATH, .value = &request.image_encoder, .argument = "ENC.pmt",
+     .help = "weights of the image blocks above K"},
+    {.name = "init", .kind = OPTION_PATH, .value = &request.init, .argument = "MODEL.pmt",
+     .help = "start from this model's tensors"},
+    {.name = "transfer", .kind = OPTION_TEXT, .value = &request.transfer, .argument = "PARTS",
+     .help = "which: full, items, user, text, image or globs (a,b: both)"},
+    {.name = "config", .kind = OPTION_PATH, .value = &config, .argument = "FILE.json",
+     .help = "settings as a JSON object; options win"},
+    {.name = "log", .kind = OPTION_PATH, .value = &request.log, .argument = "FILE.jsonl",
+     .help = "a line for each step and each epoch"},
+    {.name = "checkpoint", .kind = OPTION_PATH, .value = &request.checkpoint, .argument = "FILE",
+     .help = "written each epoch, and gone on from when it is there"},
+    {.name = "keep", .kind = OPTION_TEXT, .value = &request.keep, .argument = "WHICH", .choices = "best|last",
+     .help = "epoch to write: best (validation HR@10), last"},
+    {.name = "unknown-items", .kind = OPTION_TEXT, .value = &request.unknown_items, .argument = "WHAT",
+     .choices = "error|drop", .help = "items of users that no stream has: error, drop"},
+    {.name = "memory", .kind = OPTION_INTEGER, .value = &request.memory, .argument = "MIB", .maximum = 1 << 30,
+     .unrecorded = true, .help = "streams beyond this go to a scratch file in $TMPDIR"},
+    {.name = "output", .letter = 'o', .kind = OPTION_PATH, .value = &request.output, .argument = "MODEL.pmt",
+     .help = "the model"},
+    SETTINGS_OPTIONS(request.settings),
+    {0},
+};
+
+static Program program = {
+    .name = "pm-train-user",
+    .usage = "--users USERS.tsv (--text T | --image I | --items V | --catalog C) -o MODEL.pmt",
+    .purpose = "Trains a recommender on behaviours: user encoder, fusion, projections and the encoder blocks above K.",
+    .example = "  pm-train-user --users users.tsv --text text.pmt --text-encoder xlmr.pmt --image image.pmt \\\n"
+               "      --image-encoder clip.pmt --epochs 5 --log log.jsonl -o model.pmt",
+    .options = options,
+};
+
+static bool was_given(const char *name) {
+    for (const Option *option = options; option->name; option++)
+        if (!strcmp(option->name, name)) return option->given;
+    return false;
+}
+
+static bool run(Error *error) {
+    if (config && !options_read_config(&program, config, error)) return false;
+    request.tower_given = was_given("tower");
+    return train_job_inherit(&request, &program, error) && train_job(&request, &program, error);
+}
+
+int main(int argc, char **argv) {
+    request.settings = settings_default;
+    const int first = options_parse(&program, argc, argv);
+    Error error;
+    if (first < argc) options_wrong_usage(&program, "unexpected operand %s", argv[first]);
+    if (!request.users || !request.output) options_wrong_usage(&program, "--users and -o are needed");
+    if (!request.text && !request.image && !request.items && !request.catalog)
+        options_wrong_usage(&program, "give items with --text, --image, --items or --catalog");
+    if (request.transfer && !request.init) options_wrong_usage(&program, "--transfer needs --init");
+    if (run(&error)) return 0;
+    log_error("%s", error.message);
+    return 1;
+}
