@@ -12,9 +12,12 @@ typedef struct Row {
 } Row;
 
 static const Row text_embeddings[] = {
-    {"embeddings.word_embeddings.weight", "VW"},       {"embeddings.position_embeddings.weight", "PW"},
-    {"embeddings.token_type_embeddings.weight", "TW"}, {"embeddings.LayerNorm.weight", "W"},
-    {"embeddings.LayerNorm.bias", "W"},                {0},
+    {"embeddings.word_embeddings.weight", "VW"},
+    {"embeddings.position_embeddings.weight", "PW"},
+    {"embeddings.token_type_embeddings.weight", "TW"},
+    {"embeddings.LayerNorm.weight", "W"},
+    {"embeddings.LayerNorm.bias", "W"},
+    {0},
 };
 
 static const Row text_block[] = {
@@ -94,20 +97,17 @@ static const Row vit_block[] = {
     {0},
 };
 
-static const Row vit_top[] = {{"layernorm.weight", "W"}, {"layernorm.bias", "W"}, {0}};
-static const Row no_top[] = {{0}};
-
 typedef struct Layout {
-    const Row *embeddings, *block, *top;
+    const Row *embeddings, *block;
     const char *block_prefix, *anchor;
 } Layout;
 
 static const Layout *find_layout(const json_t *config) {
-    static const Layout text = {text_embeddings, text_block, no_top, "encoder.layer",
+    static const Layout text = {text_embeddings, text_block, "encoder.layer",
                                 "embeddings.word_embeddings.weight"};
-    static const Layout clip = {clip_embeddings, clip_block, no_top, "encoder.layers",
+    static const Layout clip = {clip_embeddings, clip_block, "encoder.layers",
                                 "embeddings.patch_embedding.weight"};
-    static const Layout vit = {vit_embeddings, vit_block, vit_top, "encoder.layer",
+    static const Layout vit = {vit_embeddings, vit_block, "encoder.layer",
                                "embeddings.patch_embeddings.projection.weight"};
     const char *architecture = json_string_value(json_object_get(config, "architecture"));
     return !strcmp(architecture, "clip-vision") ? &clip : !strcmp(architecture, "vit") ? &vit : &text;
@@ -123,7 +123,8 @@ static uint64_t size_of_letter(const json_t *config, char letter) {
     case 'V':
         return hf_config_size(config, "vocab_size");
     case 'P': /* of an image: the class token and every patch */
-        return patch ? 1 + (side / patch) * (side / patch) : hf_config_size(config, "max_position_embeddings");
+        return patch ? 1 + (side / patch) * (side / patch)
+                     : hf_config_size(config, "max_position_embeddings");
     case 'T':
         return hf_config_size(config, "type_vocab_size");
     case 'C':
@@ -154,8 +155,7 @@ EncoderTensor *encoder_layout(const json_t *config, size_t *count) {
     const Layout *layout = find_layout(config);
     const size_t blocks = hf_config_size(config, "num_hidden_layers");
     const size_t below = count_rows(layout->embeddings), rows = count_rows(layout->block);
-    const size_t above = count_rows(layout->top);
-    *count = below + blocks * rows + above;
+    *count = below + blocks * rows;
     EncoderTensor *tensors = memory_need(*count, sizeof *tensors);
     for (size_t i = 0; i < below; i++)
         tensors[i] = describe(config, "", &layout->embeddings[i]);
@@ -165,8 +165,6 @@ EncoderTensor *encoder_layout(const json_t *config, size_t *count) {
         for (size_t i = 0; i < rows; i++)
             tensors[below + block * rows + i] = describe(config, prefix, &layout->block[i]);
     }
-    for (size_t i = 0; i < above; i++)
-        tensors[*count - above + i] = describe(config, "", &layout->top[i]);
     return tensors;
 }
 

@@ -39,14 +39,14 @@ static const Architecture *find_architecture(const json_t *raw, Error *error) {
 }
 
 /* Sets `key` to the number in `raw`, or to `missing` when there is none. */
-static bool copy_size(const json_t *raw, json_t *config, const char *key, long missing, long minimum, long maximum,
-                      Error *error) {
+static bool copy_size(const json_t *raw, json_t *config, const char *key, long missing, long minimum,
+                      long maximum, Error *error) {
     const json_t *value = json_object_get(raw, key);
     if (value && !json_is_integer(value)) return error_set(error, "%s is no whole number", key);
     const json_int_t number = value ? json_integer_value(value) : missing;
     if (number < minimum || number > maximum)
-        return error_set(error, "%s is %" JSON_INTEGER_FORMAT ", not between %ld and %ld", key, number, minimum,
-                         maximum);
+        return error_set(error, "%s is %" JSON_INTEGER_FORMAT ", not between %ld and %ld", key, number,
+                         minimum, maximum);
     json_object_set_new(config, key, json_integer(number));
     return true;
 }
@@ -55,7 +55,8 @@ static bool copy_epsilon(const json_t *raw, json_t *config, double missing, Erro
     const json_t *value = json_object_get(raw, "layer_norm_eps");
     if (value && !json_is_number(value)) return error_set(error, "layer_norm_eps is no number");
     const double number = value ? json_number_value(value) : missing;
-    if (!(number >= 0 && number <= 1)) return error_set(error, "layer_norm_eps is %g, not between 0 and 1", number);
+    if (!(number > 0 && number < 1))
+        return error_set(error, "layer_norm_eps is %g, not between 0 and 1", number);
     json_object_set_new(config, "layer_norm_eps", json_real(number));
     return true;
 }
@@ -63,8 +64,8 @@ static bool copy_epsilon(const json_t *raw, json_t *config, double missing, Erro
 static bool copy_activation(const json_t *raw, json_t *config, const char *missing, Error *error) {
     const json_t *value = json_object_get(raw, "hidden_act");
     const char *name = value ? json_string_value(value) : missing;
-    if (!name || (strcmp(name, "gelu") && strcmp(name, "quick_gelu")))
-        return error_set(error, "hidden_act '%.40s' is not supported; there are gelu and quick_gelu",
+    if (!name || (strcmp(name, "gelu") && strcmp(name, "quick_gelu") && strcmp(name, "relu")))
+        return error_set(error, "hidden_act '%.40s' is not supported; there are gelu, quick_gelu and relu",
                          name ? name : "(no string)");
     json_object_set_new(config, "hidden_act", json_string(name));
     return true;
@@ -84,8 +85,7 @@ static bool check_variants(const json_t *raw, Error *error) {
 
 static bool copy_common(const json_t *raw, json_t *config, const Architecture *kind, Error *error) {
     json_object_set_new(config, "architecture", json_string(kind->name));
-    return check_variants(raw, error) &&
-           copy_size(raw, config, "hidden_size", 768, 1, MAX_WIDTH, error) &&
+    return check_variants(raw, error) && copy_size(raw, config, "hidden_size", 768, 1, MAX_WIDTH, error) &&
            copy_size(raw, config, "num_hidden_layers", 12, 1, 1000, error) &&
            copy_size(raw, config, "num_attention_heads", 12, 1, 1024, error) &&
            copy_size(raw, config, "intermediate_size", 3072, 1, 4 * MAX_WIDTH, error) &&
@@ -94,11 +94,11 @@ static bool copy_common(const json_t *raw, json_t *config, const Architecture *k
 }
 
 static bool copy_text(const json_t *raw, json_t *config, const Architecture *kind, Error *error) {
-    if (!copy_size(raw, config, "vocab_size", kind->vocabulary, 1, MAX_VOCABULARY, error)) return false;
+    if (!copy_size(raw, config, "vocab_size", kind->vocabulary, 2, MAX_VOCABULARY, error)) return false;
     const long vocabulary = (long)hf_config_size(config, "vocab_size");
     return copy_size(raw, config, "max_position_embeddings", 512, 1, MAX_VOCABULARY, error) &&
            copy_size(raw, config, "type_vocab_size", 2, 1, MAX_WIDTH, error) &&
-           copy_size(raw, config, "pad_token_id", kind->pad, 0, vocabulary - 1, error);
+           copy_size(raw, config, "pad_token_id", kind->pad, 0, vocabulary - 2, error);
 }
 
 static bool copy_image(const json_t *raw, json_t *config, const Architecture *kind, Error *error) {
@@ -108,21 +108,23 @@ static bool copy_image(const json_t *raw, json_t *config, const Architecture *ki
            copy_size(raw, config, "num_channels", 3, 3, 3, error);
 }
 
-static bool check_divisions(const json_t *config, Error *error) {
+static bool check_together(const json_t *config, const Architecture *kind, Error *error) {
     if (hf_config_size(config, "hidden_size") % hf_config_size(config, "num_attention_heads"))
         return error_set(error, "hidden_size %zu is no multiple of num_attention_heads %zu",
-                         hf_config_size(config, "hidden_size"), hf_config_size(config, "num_attention_heads"));
-    if (json_object_get(config, "patch_size") &&
-        hf_config_size(config, "image_size") % hf_config_size(config, "patch_size"))
-        return error_set(error, "image_size %zu is no multiple of patch_size %zu",
-                         hf_config_size(config, "image_size"), hf_config_size(config, "patch_size"));
+                         hf_config_size(config, "hidden_size"),
+                         hf_config_size(config, "num_attention_heads"));
+    /* RoBERTa's positions begin behind the padding id. */
+    if (strstr(kind->name, "roberta") &&
+        hf_config_size(config, "max_position_embeddings") < hf_config_size(config, "pad_token_id") + 2)
+        return error_set(error, "max_position_embeddings leaves no place for a token");
     return true;
 }
 
-/* The image part of a whole CLIP model's configuration; older files have it under two keys, of which the second
- * wins. */
+/* The image part of a whole CLIP model's configuration; older files have it under two keys, of which the
+ * second wins. */
 static json_t *clip_image_part(const json_t *raw, Error *error) {
-    const json_t *part = json_object_get(raw, "vision_config"), *older = json_object_get(raw, "vision_config_dict");
+    const json_t *part = json_object_get(raw, "vision_config"),
+                 *older = json_object_get(raw, "vision_config_dict");
     if (!json_is_object(part) && !json_is_object(older)) {
         error_set(error, "a CLIP configuration without a vision_config");
         return NULL;
@@ -151,7 +153,7 @@ json_t *hf_config_normalise(const json_t *raw, Error *error) {
     if (copy_common(raw, config, kind, error) &&
         (!strcmp(kind->modality, "text") ? copy_text(raw, config, kind, error)
                                          : copy_image(raw, config, kind, error)) &&
-        check_divisions(config, error))
+        check_together(config, kind, error))
         return config;
     json_decref(config);
     return NULL;

@@ -7,10 +7,11 @@
 #include <jansson.h>
 
 /* {"architecture": "xlm-roberta" | "roberta" | "bert" | "clip-vision" | "vit", "hidden_size",
- * "num_hidden_layers", "num_attention_heads", "intermediate_size", "layer_norm_eps", "hidden_act"} and for text
- * "vocab_size", "max_position_embeddings", "type_vocab_size", "pad_token_id", for images "image_size",
- * "patch_size", "num_channels"; every value checked, missing ones as Hugging Face has them. A description that
- * is normalised already comes out as it is. Of a whole CLIP model the image part is taken. A new reference. */
+ * "num_hidden_layers", "num_attention_heads", "intermediate_size", "layer_norm_eps", "hidden_act"} and for
+ * text "vocab_size", "max_position_embeddings", "type_vocab_size", "pad_token_id", for images "image_size",
+ * "patch_size", "num_channels"; every value checked, missing ones as Hugging Face has them. A description
+ * that is normalised already comes out as it is. Of a whole CLIP model the image part is taken. A new
+ * reference. */
 json_t *hf_config_normalise(const json_t *raw, Error *error);
 
 /* The same of a file; a message names it. */

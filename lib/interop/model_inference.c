@@ -37,11 +37,11 @@ static void set_size_of(json_t *settings, const char *key, const Array *array, i
 static void infer_tower(const TensorChoices *choices, json_t *settings) {
     const bool text = has_part(choices, "text_encoder."), image = has_part(choices, "cv_encoder.");
     set_text(settings, "tower",
-             text && image                           ? "modal"
-             : text                                  ? "text-only"
-             : image                                 ? "image-only"
-             : find(choices, "id_encoder.weight")    ? "id"
-                                                     : NULL);
+             text && image                        ? "modal"
+             : text                               ? "text-only"
+             : image                              ? "image-only"
+             : find(choices, "id_encoder.weight") ? "id"
+                                                  : NULL);
     static const char *const widths[] = {"text_encoder.text_proj.weight", "cv_encoder.cv_proj.weight"};
     for (size_t i = 0; i < 2; i++)
         set_size_of(settings, "dim", find(choices, widths[i]), 0);
@@ -65,7 +65,8 @@ static void infer_fusion(const TensorChoices *choices, json_t *settings) {
         set_size_of(settings, "fusion-intermediate", find(choices, layered[i].inner), 0);
         return;
     }
-    const bool fc = find(choices, "fusion_module.fc.weight"), fc_x = find(choices, "fusion_module.fc_x.weight");
+    const bool fc = find(choices, "fusion_module.fc.weight"),
+               fc_x = find(choices, "fusion_module.fc_x.weight");
     const bool fc_out = find(choices, "fusion_module.fc_out.weight");
     set_text(settings, "fusion",
              fc && fc_out     ? "film"

@@ -4,8 +4,8 @@
 
 #include "interop/tensor_choice.h"
 
-/* The settings tower, fusion, fusion-layers, fusion-intermediate, user-encoder, user-blocks, dim and max-seq-len
- * as far as the tensors tell; numbers of heads they do not. A new reference. */
+/* The settings tower, fusion, fusion-layers, fusion-intermediate, user-encoder, user-blocks, dim and
+ * max-seq-len as far as the tensors tell; numbers of heads they do not. A new reference. */
 json_t *model_settings_infer(const TensorChoices *choices);
 
 #endif

@@ -38,14 +38,15 @@ static char *apply_rule(Part from, Part to, const char *name) {
 }
 
 char *name_rules_apply(const char *rules, const char *name, Error *error) {
-    for (const char *rule = rules; rule; ) {
+    for (const char *rule = rules; rule;) {
         const size_t size = strcspn(rule, ",");
         const char *equals = memchr(rule, '=', size);
         const Part from = {rule, equals ? (size_t)(equals - rule) : 0};
         const Part to = {equals ? equals + 1 : rule, equals ? size - from.size - 1 : 0};
         const bool plain = !find_star(from) && !find_star(to);
         if (!equals || !from.size || !(plain || (has_one_star(from) && has_one_star(to)))) {
-            error_set(error, "--rename takes FROM=TO, both or none with one '*', not '%.*s'", (int)size, rule);
+            error_set(error, "--rename takes FROM=TO, both or none with one '*', not '%.*s'", (int)size,
+                      rule);
             return NULL;
         }
         char *renamed = apply_rule(from, to, name);

@@ -5,8 +5,8 @@
 #include "core/error.h"
 #include "core/name_table.h"
 
-/* The name under the rules FROM=TO,… of --rename (NULL: none); to be freed. NULL with a message for rules that
- * are none. */
+/* The name under the rules FROM=TO,… of --rename (NULL: none); to be freed. NULL with a message for rules
+ * that are none. */
 char *name_rules_apply(const char *rules, const char *name, Error *error);
 
 /* The length of the "module.", "model." and "_orig_mod." that every name begins with. */

@@ -8,7 +8,7 @@ typedef struct Shards {
     ArrayFile **files;
     size_t capacity;
     struct Place {
-        size_t shard = 0;
+        size_t shard;
         const Array *array;
     } * places; /* by array */
     size_t place_capacity;

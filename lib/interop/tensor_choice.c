@@ -34,7 +34,8 @@ static void leave_grouped(TensorChoices *choices, const char *name, const char *
 static bool take(TensorChoices *choices, const char *name, const Array *array, Error *error) {
     bool added;
     const size_t number = name_table_add(choices->taken_names, name, strlen(name), &added);
-    if (!added) return error_set(error, "%s: two tensors would be called %s", array_file_path(choices->file), name);
+    if (!added)
+        return error_set(error, "%s: two tensors would be called %s", array_file_path(choices->file), name);
     choices->taken[number] = (TensorChoice){name_table_name(choices->taken_names, number, NULL), array};
     choices->taken_count = number + 1;
     return true;
@@ -44,13 +45,14 @@ static bool add_candidate(TensorChoices *choices, const Array *array, const char
     bool added;
     const size_t number = name_table_add(choices->names, name, strlen(name), &added);
     if (!added)
-        return error_set(error, "%s: --rename gives two tensors the name %s", array_file_path(choices->file), name);
+        return error_set(error, "%s: --rename gives two tensors the name %s", array_file_path(choices->file),
+                         name);
     choices->arrays[number] = array;
     return true;
 }
 
-bool tensor_choices_start(TensorChoices *choices, const ArrayFile *file, const char *select, const char *rename,
-                          Error *error) {
+bool tensor_choices_start(TensorChoices *choices, const ArrayFile *file, const char *select,
+                          const char *rename, Error *error) {
     const size_t count = array_file_count(file);
     *choices = (TensorChoices){.file = file,
                                .names = name_table_create(),
@@ -60,7 +62,7 @@ bool tensor_choices_start(TensorChoices *choices, const ArrayFile *file, const c
                                .taken = memory_need(count, sizeof *choices->taken)};
     for (size_t i = 0; i < count; i++) {
         const Array *array = array_file_get(file, i);
-        if (select && fnmatch(select, array->name, 0)) {
+        if (select && fnmatch(select, array->name, FNM_EXTMATCH)) {
             leave(choices, array->name, "unselected", strlen("unselected"));
             continue;
         }
@@ -70,7 +72,8 @@ bool tensor_choices_start(TensorChoices *choices, const ArrayFile *file, const c
         if (!fine) return false;
     }
     return name_table_count(choices->names) > 0 ||
-           error_set(error, "%s: no tensor of it is called %s", array_file_path(file), select ? select : "anything");
+           error_set(error, "%s: no tensor of it is called %s", array_file_path(file),
+                     select ? select : "anything");
 }
 
 void tensor_choices_free(TensorChoices *choices) {
@@ -87,15 +90,16 @@ static const char *candidate_name(const NameTable *names, size_t index) {
     return name_table_name(names, index, NULL);
 }
 
-/* What stands before `anchor` in the one name that ends in it and begins with `part`; to be freed. NULL without
- * a message when there is no such name. */
+/* What stands before `anchor` in the one name that ends in it and begins with `part`; to be freed. NULL
+ * without a message when there is no such name. */
 static char *find_prefix(const NameTable *names, const char *part, const char *anchor, Error *error) {
     char *found = NULL;
     error->message[0] = 0;
     for (size_t i = 0; i < name_table_count(names); i++) {
         const char *name = candidate_name(names, i);
         const size_t length = strlen(name), tail = strlen(anchor);
-        if (length < tail || strcmp(name + length - tail, anchor) || strncmp(name, part, strlen(part))) continue;
+        if (length < tail || strcmp(name + length - tail, anchor) || strncmp(name, part, strlen(part)))
+            continue;
         if (length > tail && name[length - tail - 1] != '.') continue;
         if (found) {
             error_set(error, "two encoders in it, under '%s' and '%.*s'; take one with --select", found,
@@ -140,15 +144,16 @@ static bool check_tensor(const char *path, const Array *array, const EncoderTens
                      array_describe(array, got_text), array_describe(&expected, want_text));
 }
 
-static bool take_encoder(TensorChoices *choices, const char *prefix, const EncoderTensor *wanted, size_t count,
-                         Error *error) {
+static bool take_encoder(TensorChoices *choices, const char *prefix, const EncoderTensor *wanted,
+                         size_t count, Error *error) {
     const char *path = array_file_path(choices->file);
     bool *used = memory_need(name_table_count(choices->names), sizeof *used);
     bool fine = true;
     for (size_t i = 0; i < count && fine; i++) {
         const size_t number = find_tensor(choices->names, prefix, wanted[i].name);
         if (number == SIZE_MAX) {
-            fine = error_set(error, "%s: the encoder's tensor %s%s is missing; does the configuration belong to it?",
+            fine = error_set(error,
+                             "%s: the encoder's tensor %s%s is missing; does the configuration belong to it?",
                              path, prefix, wanted[i].name);
             break;
         }
@@ -196,8 +201,8 @@ bool tensor_choices_check_encoder(const TensorChoices *choices, const char *part
     char *prefix = find_prefix(choices->taken_names, part, encoder_anchor(config), error);
     if (!prefix && error->message[0]) return error_prefix(error, "%s: ", path);
     if (!prefix)
-        return error_set(error, "%s: the configuration describes a %s encoder, but under %s* there is none", path,
-                         json_string_value(json_object_get(config, "architecture")), part);
+        return error_set(error, "%s: the configuration describes a %s encoder, but under %s* there is none",
+                         path, json_string_value(json_object_get(config, "architecture")), part);
     size_t count;
     EncoderTensor *wanted = encoder_layout(config, &count);
     bool fine = true;

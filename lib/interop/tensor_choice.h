@@ -25,12 +25,12 @@ typedef struct TensorChoices {
  * (NULL: not): FROM=TO, several joined by commas. FROM without a '*' is the beginning of a name, which TO
  * replaces; with one '*' it is a whole name, and what the '*' stood for goes where TO has its '*'. The first
  * rule that fits is used. Two tensors that get one name are an error. */
-bool tensor_choices_start(TensorChoices *choices, const ArrayFile *file, const char *select, const char *rename,
-                          Error *error);
+bool tensor_choices_start(TensorChoices *choices, const ArrayFile *file, const char *select,
+                          const char *rename, Error *error);
 void tensor_choices_free(TensorChoices *choices);
 
-/* Takes the tensors of the encoder with this normalised description, wherever in the file it lies, under their
- * names without what stands before them. One that is missing or has another shape is an error. */
+/* Takes the tensors of the encoder with this normalised description, wherever in the file it lies, under
+ * their names without what stands before them. One that is missing or has another shape is an error. */
 bool tensor_choices_encoder(TensorChoices *choices, const json_t *config, Error *error);
 
 /* Takes everything but position_ids (whole numbers that count from 0), without a "module.", "model." or
