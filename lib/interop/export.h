@@ -4,11 +4,8 @@
 
 #include "core/error.h"
 
-/* Reads `input` twice, so it must be a file. `output` ends in .safetensors or .npz, which says what is written.
- * Of a stream with a record an item, padded arrays, and the keys beside it as NAME.keys.tsv. */
-bool export_stream(const char *input, const char *output, Error *error);
-
-/* An image store: pixels, uint8 [items, size, size, 3]. */
-bool export_images(const char *input, const char *output, Error *error);
+/* Writes what `output` ends in, .safetensors or .npz. `input` is a stream, which is read twice, so it must be
+ * a file, or an image store. Of what has a record an item the keys go beside `output` as NAME.keys.tsv. */
+bool export_file(const char *input, const char *output, Error *error);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct ImportRequest {
     bool keep_dtype;             /* or else floats become `dtype` */
     DType dtype;
     const char *tool;
-    json_t *options; /* for the provenance; stolen by the import */
+    json_t *options; /* for the provenance */
 } ImportRequest;
 
 /* A record an item, in the order of items.tsv. */

@@ -1,9 +1,10 @@
-/* .npz through libzip, which pulls the arrays one after the other as it writes, and writes into a file of ours,
- * so that the archive appears when it is complete, like every output. */
+/* .npz through libzip, which pulls the arrays one after the other as it writes, and writes into a file of
+ * ours, so that the archive appears when it is complete, like every output. */
 #include "core/file.h"
 #include "core/memory.h"
 #include "interop/array_writer.h"
 #include "interop/npy_header.h"
+#include <errno.h>
 
 #include <zip.h>
 
@@ -84,8 +85,8 @@ typedef struct Target {
 
 static zip_int64_t seek_target(Target *target, void *data, zip_uint64_t size) {
     const off_t at = ftello(target->stream);
-    const zip_int64_t offset = zip_source_seek_compute_offset((zip_uint64_t)at, (zip_uint64_t)at, data, size,
-                                                              &target->error);
+    const zip_int64_t offset =
+        zip_source_seek_compute_offset((zip_uint64_t)at, (zip_uint64_t)at, data, size, &target->error);
     return offset < 0 || fseeko(target->stream, offset, SEEK_SET) ? -1 : 0;
 }
 

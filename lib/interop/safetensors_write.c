@@ -25,8 +25,8 @@ static char *build_header(const OutputArray *arrays, size_t count, uint64_t *len
             json_array_append_new(shape, json_integer((json_int_t)array->shape[d]));
         const size_t end = at + output_array_bytes(array);
         fine = !json_object_set_new(header, array->name,
-                                    json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[array->dtype], "shape", shape,
-                                              "data_offsets", (json_int_t)at, (json_int_t)end));
+                                    json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[array->dtype], "shape",
+                                              shape, "data_offsets", (json_int_t)at, (json_int_t)end));
         if (!fine) error_set(error, "the name of tensor %zu is no UTF-8, which safetensors needs", i + 1);
         at = end;
     }

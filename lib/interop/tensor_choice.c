@@ -2,7 +2,7 @@
 
 #include "core/log.h"
 #include "core/memory.h"
-#include "interop/encoder_layout.h"
+#include "interop/encoder_shapes.h"
 #include "interop/name_rules.h"
 
 #include <fnmatch.h>
@@ -132,7 +132,7 @@ static size_t find_tensor(const NameTable *names, const char *prefix, const char
     return number;
 }
 
-static bool check_tensor(const char *path, const Array *array, const EncoderTensor *wanted, Error *error) {
+static bool check_tensor(const char *path, const Array *array, const EncoderShape *wanted, Error *error) {
     bool same = array->dimensions == wanted->dimensions && element_is_float(array->type);
     for (int i = 0; i < array->dimensions && same; i++)
         same = array->shape[i] == wanted->shape[i];
@@ -144,8 +144,8 @@ static bool check_tensor(const char *path, const Array *array, const EncoderTens
                      array_describe(array, got_text), array_describe(&expected, want_text));
 }
 
-static bool take_encoder(TensorChoices *choices, const char *prefix, const EncoderTensor *wanted,
-                         size_t count, Error *error) {
+static bool take_encoder(TensorChoices *choices, const char *prefix, const EncoderShape *wanted, size_t count,
+                         Error *error) {
     const char *path = array_file_path(choices->file);
     bool *used = memory_need(name_table_count(choices->names), sizeof *used);
     bool fine = true;
@@ -175,7 +175,7 @@ bool tensor_choices_encoder(TensorChoices *choices, const json_t *config, Error 
         return error_set(error, "%s: no %s encoder in it (no tensor's name ends in %s)", path,
                          json_string_value(json_object_get(config, "architecture")), anchor);
     size_t count;
-    EncoderTensor *wanted = encoder_layout(config, &count);
+    EncoderShape *wanted = encoder_shapes(config, &count);
     const bool fine = take_encoder(choices, prefix, wanted, count, error);
     free(wanted);
     free(prefix);
@@ -204,7 +204,7 @@ bool tensor_choices_check_encoder(const TensorChoices *choices, const char *part
         return error_set(error, "%s: the configuration describes a %s encoder, but under %s* there is none",
                          path, json_string_value(json_object_get(config, "architecture")), part);
     size_t count;
-    EncoderTensor *wanted = encoder_layout(config, &count);
+    EncoderShape *wanted = encoder_shapes(config, &count);
     bool fine = true;
     for (size_t i = 0; i < count && fine; i++) {
         const size_t number = find_tensor(choices->taken_names, prefix, wanted[i].name);

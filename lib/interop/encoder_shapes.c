@@ -1,4 +1,4 @@
-#include "interop/encoder_layout.h"
+#include "interop/encoder_shapes.h"
 
 #include "core/memory.h"
 #include "interop/hf_config.h"
@@ -143,20 +143,20 @@ static size_t count_rows(const Row *rows) {
     return count;
 }
 
-static EncoderTensor describe(const json_t *config, const char *prefix, const Row *row) {
-    EncoderTensor tensor = {.dimensions = (int)strlen(row->shape)};
+static EncoderShape describe(const json_t *config, const char *prefix, const Row *row) {
+    EncoderShape tensor = {.dimensions = (int)strlen(row->shape)};
     snprintf(tensor.name, sizeof tensor.name, "%s%s", prefix, row->name);
     for (int i = 0; i < tensor.dimensions; i++)
         tensor.shape[i] = size_of_letter(config, row->shape[i]);
     return tensor;
 }
 
-EncoderTensor *encoder_layout(const json_t *config, size_t *count) {
+EncoderShape *encoder_shapes(const json_t *config, size_t *count) {
     const Layout *layout = find_layout(config);
     const size_t blocks = hf_config_size(config, "num_hidden_layers");
     const size_t below = count_rows(layout->embeddings), rows = count_rows(layout->block);
     *count = below + blocks * rows;
-    EncoderTensor *tensors = memory_need(*count, sizeof *tensors);
+    EncoderShape *tensors = memory_need(*count, sizeof *tensors);
     for (size_t i = 0; i < below; i++)
         tensors[i] = describe(config, "", &layout->embeddings[i]);
     for (size_t block = 0; block < blocks; block++) {
