@@ -61,15 +61,17 @@ static const ArrayFormat *find_format(const char *path, const FileMap *map, Erro
     if (map->size >= 6 && !memcmp(bytes, "\x93NUMPY", 6)) return &npy_format;
     if (map->size >= sizeof legacy_magic && !memcmp(bytes, legacy_magic, sizeof legacy_magic))
         return &torch_legacy_format;
-    if (map->size >= 8 && bytes[6] == 0 && bytes[7] == 0) return &safetensors_format;
-    if (bytes[0] == '{') return &sharded_format;
-    if (map->size > 8 && (bytes[8] == '{' || bytes[8] == '[')) return &safetensors_format;
-    if (bytes[0] == 0x80)
+    const bool json_behind_length = map->size > 8 && (bytes[8] == '{' || bytes[8] == '[');
+    if (bytes[0] == 0x80 && !json_behind_length) {
         error_set(error,
                   "%s: a bare pickle and no checkpoint of PyTorch; refused, nothing in it was executed",
                   path);
-    else
-        error_set(error, "%s: not a safetensors file (or its index), .npz, .npy or PyTorch checkpoint", path);
+        return NULL;
+    }
+    if (map->size >= 8 && bytes[6] == 0 && bytes[7] == 0) return &safetensors_format;
+    if (bytes[0] == '{') return &sharded_format;
+    if (json_behind_length) return &safetensors_format;
+    error_set(error, "%s: not a safetensors file (or its index), .npz, .npy or PyTorch checkpoint", path);
     return NULL;
 }
 

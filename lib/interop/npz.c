@@ -67,7 +67,8 @@ static bool npz_open(ArrayFile *file, Error *error) {
     if (!state->archive) return false;
     for (size_t i = 0; i < zip_archive_count(state->archive); i++) {
         ZipEntry entry;
-        if (!zip_archive_entry(state->archive, i, &entry, error)) return false;
+        if (!zip_archive_entry(state->archive, i, &entry, error))
+            return error_prefix(error, "%s: ", array_file_path(file));
         const size_t length = strlen(entry.name);
         if (length <= 4 || strcmp(entry.name + length - 4, ".npy"))
             array_file_pass_over(file, entry.name, length);

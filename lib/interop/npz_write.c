@@ -80,27 +80,41 @@ static zip_int64_t entry_source(void *context, void *data, zip_uint64_t size, zi
 /* The archive: an empty one that is written. */
 typedef struct Target {
     FILE *stream;
+    zip_uint64_t at, size;
     zip_error_t error;
 } Target;
 
+static zip_int64_t write_target(Target *target, const void *data, zip_uint64_t size) {
+    if (fwrite(data, 1, size, target->stream) != size) {
+        zip_error_set(&target->error, ZIP_ER_WRITE, errno);
+        return -1;
+    }
+    target->at += size;
+    if (target->at > target->size) target->size = target->at;
+    return (zip_int64_t)size;
+}
+
 static zip_int64_t seek_target(Target *target, void *data, zip_uint64_t size) {
-    const off_t at = ftello(target->stream);
-    const zip_int64_t offset =
-        zip_source_seek_compute_offset((zip_uint64_t)at, (zip_uint64_t)at, data, size, &target->error);
-    return offset < 0 || fseeko(target->stream, offset, SEEK_SET) ? -1 : 0;
+    const zip_int64_t to =
+        zip_source_seek_compute_offset(target->at, target->size, data, size, &target->error);
+    if (to < 0) return -1;
+    if (fseeko(target->stream, to, SEEK_SET)) {
+        zip_error_set(&target->error, ZIP_ER_SEEK, errno);
+        return -1;
+    }
+    target->at = (zip_uint64_t)to;
+    return 0;
 }
 
 static zip_int64_t target_source(void *context, void *data, zip_uint64_t size, zip_source_cmd_t command) {
     Target *target = context;
     switch (command) {
     case ZIP_SOURCE_WRITE:
-        if (fwrite(data, 1, size, target->stream) == size) return (zip_int64_t)size;
-        zip_error_set(&target->error, ZIP_ER_WRITE, errno);
-        return -1;
+        return write_target(target, data, size);
     case ZIP_SOURCE_SEEK_WRITE:
         return seek_target(target, data, size);
     case ZIP_SOURCE_TELL_WRITE:
-        return ftello(target->stream);
+        return (zip_int64_t)target->at;
     case ZIP_SOURCE_STAT:
         zip_stat_init(data);
         ((zip_stat_t *)data)->valid = ZIP_STAT_SIZE;

@@ -52,11 +52,10 @@ static bool find_zip_storage(const TorchFile *own, const TorchTensor *tensor, St
                              Error *error) {
     char *name;
     if (asprintf(&name, "%sdata/%.*s", own->prefix, (int)tensor->key_size, tensor->key) < 0) abort();
-    place->entry = zip_archive_find(own->archive, name);
+    place->entry = tensor->key_size <= UINT16_MAX ? zip_archive_find(own->archive, name) : SIZE_MAX;
     free(name);
+    if (place->entry == SIZE_MAX) return error_set(error, "its storage is missing in the archive");
     ZipEntry entry;
-    if (tensor->key_size > UINT16_MAX || place->entry == SIZE_MAX)
-        return error_set(error, "its storage is missing in the archive");
     if (!zip_archive_entry(own->archive, place->entry, &entry, error)) return false;
     if (!entry.stored) return error_set(error, "its storage is compressed, which PyTorch never does");
     place->size = entry.size;
@@ -161,8 +160,9 @@ static bool torch_zip_open(ArrayFile *file, Error *error) {
     ZipEntry entry;
     size_t size;
     if (index == SIZE_MAX) return error_set(error, "%s: no data.pkl in it", array_file_path(file));
-    if (!check_byte_order(file, own, error) || !zip_archive_entry(own->archive, index, &entry, error))
-        return false;
+    if (!check_byte_order(file, own, error)) return false;
+    if (!zip_archive_entry(own->archive, index, &entry, error))
+        return error_prefix(error, "%s: ", array_file_path(file));
     if (!entry.stored)
         return error_set(error, "%s: %s is compressed, which PyTorch never does", array_file_path(file),
                          entry.name);

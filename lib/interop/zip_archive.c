@@ -70,17 +70,16 @@ bool zip_archive_entry(const ZipArchive *archive, size_t index, ZipEntry *entry,
     enum { NEEDED = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD };
     zip_stat_t status;
     if (zip_stat_index(archive->zip, index, ZIP_FL_ENC_RAW, &status) || (status.valid & NEEDED) != NEEDED)
-        return error_set(error, "%s: entry %zu of the archive is broken", archive->path, index);
+        return error_set(error, "entry %zu of the archive is broken", index);
     const bool stored = status.comp_method == ZIP_CM_STORE;
     if ((status.valid & ZIP_STAT_ENCRYPTION_METHOD) && status.encryption_method != ZIP_EM_NONE)
-        return error_set(error, "%s: %s is encrypted", archive->path, status.name);
+        return error_set(error, "%s is encrypted", status.name);
     if (!stored && status.comp_method != ZIP_CM_DEFLATE)
-        return error_set(error, "%s: %s is compressed by a method other than deflate", archive->path,
-                         status.name);
+        return error_set(error, "%s is compressed by a method other than deflate", status.name);
     if (status.comp_size > archive->file_size || (stored && status.size != status.comp_size) ||
         status.size / DEFLATE_RATIO > status.comp_size)
-        return error_set(error, "%s: %s claims %" PRIu64 " bytes in a file of %" PRIu64, archive->path,
-                         status.name, status.size, archive->file_size);
+        return error_set(error, "%s claims %" PRIu64 " bytes in a file of %" PRIu64, status.name, status.size,
+                         archive->file_size);
     *entry = (ZipEntry){status.name, status.size, stored};
     return true;
 }
@@ -127,7 +126,10 @@ bool zip_reader_finish(ZipReader *reader, Error *error) {
 unsigned char *zip_archive_read(ZipArchive *archive, size_t index, uint64_t limit, size_t *size,
                                 Error *error) {
     ZipEntry entry;
-    if (!zip_archive_entry(archive, index, &entry, error)) return NULL;
+    if (!zip_archive_entry(archive, index, &entry, error)) {
+        error_prefix(error, "%s: ", archive->path);
+        return NULL;
+    }
     if (entry.size > limit) {
         error_set(error, "%s: %s has %" PRIu64 " bytes; the limit is %" PRIu64, archive->path, entry.name,
                   entry.size, limit);

@@ -26,6 +26,7 @@ const char *zip_archive_name(const ZipArchive *archive, size_t index);
 /* SIZE_MAX when there is none. */
 size_t zip_archive_find(const ZipArchive *archive, const char *name);
 
+/* A message does not name the file. */
 bool zip_archive_entry(const ZipArchive *archive, size_t index, ZipEntry *entry, Error *error);
 
 /* Reads an entry from its beginning. */
