@@ -1,0 +1,222 @@
+# pm-import and pm-export, from foreign files to streams and back.
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    golden=$PROJECT/tests/golden
+    clip=$golden/encoders/clip-tiny-full
+    checkpoints=$golden/checkpoints
+    printf 'a\tone\nb\ttwo\nc\tthree\n' > items.tsv
+}
+
+# The tensors of a stream: name, dtype and shape, sorted.
+tensors() {
+    pm-cat --keys "$1" | sort
+}
+
+@test "the image part of a whole CLIP model, and what was left" {
+    run pm-import --encoder "$clip/model.safetensors" --config "$clip/config.json" -o e.pmt
+    [ "$status" -eq 0 ]
+    [[ $output == *"37 tensors"*"20 text_model"*"2 post_layernorm"* ]]
+    [ "$(pm-cat --keys e.pmt | wc -l)" -eq 37 ]
+    pm-cat --keys e.pmt | grep -q '^encoder.layers.1.mlp.fc2.bias	'
+    pm-cat --header e.pmt | grep -q '"architecture": *"clip-vision"'
+}
+
+@test "a Hugging Face folder, and the same in shards" {
+    pm-import -q --encoder "$clip" -o whole.pmt
+    mkdir shards
+    cp "$clip/config.json" shards
+    pm-cat --select 'embeddings.*' whole.pmt > one.pmt
+    pm-cat --select '!(embeddings.*)' whole.pmt > two.pmt
+    for part in one two; do
+        pm-export -q $part.pmt -o shards/$part.safetensors
+    done
+    {
+        printf '{"weight_map": {'
+        for part in one two; do
+            pm-cat --keys $part.pmt | cut -f1 | sed "s/.*/\"&\": \"$part.safetensors\"/"
+        done | paste -sd,
+        printf '}}'
+    } > shards/model.safetensors.index.json
+    pm-import -q --encoder shards -o joined.pmt
+    pm-export -q whole.pmt -o whole.safetensors
+    pm-export -q joined.pmt -o joined.safetensors
+    cmp whole.safetensors joined.safetensors
+    sed -i 's/"two.safetensors"/"..\/two.safetensors"/' shards/model.safetensors.index.json
+    run pm-import --encoder shards -o refused.pmt
+    [ "$status" -eq 1 ]
+    [ ! -e refused.pmt ]
+}
+
+@test "encoders out of a recommender's checkpoint" {
+    pm-import -q --encoder "$checkpoints/views.pt" --config "$checkpoints/text_config.json" -o text.pmt
+    pm-import -q --encoder "$checkpoints/views.pt" --config "$checkpoints/vision_config.json" -o image.pmt
+    pm-cat --keys text.pmt | grep -q '^embeddings.word_embeddings.weight	value	f32	\[64,16\]'
+    pm-cat --keys image.pmt | grep -q '^pre_layrnorm.weight	'
+    run pm-import --encoder "$clip/model.safetensors" --config "$checkpoints/vision_config.json" -o wrong.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"[32]"*"[16]"* ]]
+    run pm-import --encoder "$clip/model.safetensors" --config "$checkpoints/text_config.json" -o wrong.pmt
+    [ "$status" -eq 1 ]
+    [ ! -e wrong.pmt ]
+}
+
+@test "a model with its settings and encoders, there and back" {
+    cat > config.json <<END
+{"tower": "modal", "dim": 12, "text-config": "$checkpoints/text_config.json",
+ "image-config": "$checkpoints/vision_config.json"}
+END
+    run pm-import --model "$checkpoints/views.pt" --config config.json -o model.pmt
+    [ "$status" -eq 0 ]
+    [[ $output == *"129 tensors"*"2 position_ids"*"optimizer"* ]]
+    pm-cat --header model.pmt | tr -d ' \n' | grep -q '"config":{"tower":"modal","dim":12}'
+    pm-cat --header model.pmt | grep -q '"architecture": *"xlm-roberta"'
+    pm-export -q model.pmt -o model.safetensors
+    pm-import -q --model model.safetensors --config config.json -o again.pmt
+    pm-export -q again.pmt -o again.safetensors
+    cmp model.safetensors again.safetensors
+    pm-export -q model.pmt -o model.npz
+    pm-import -q --model model.npz -o from-npz.pmt
+    pm-export -q from-npz.pmt -o from-npz.safetensors
+    cmp model.safetensors from-npz.safetensors
+}
+
+@test "a model's settings that its encoders contradict" {
+    echo "{\"text-config\": \"$clip/config.json\"}" > config.json
+    run pm-import --model "$checkpoints/views.pt" --config config.json -o model.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"text-config"*"image encoder"* ]]
+    sed 's/"hidden_size": 16/"hidden_size": 32/' "$checkpoints/text_config.json" > text.json
+    echo '{"text-config": "text.json"}' > config.json
+    run pm-import --model "$checkpoints/views.pt" --config config.json -o model.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"word_embeddings.weight"*"[64, 16]"*"[64, 32]"* ]]
+    [ ! -e model.pmt ]
+}
+
+@test "select, rename and dtype" {
+    pm-import -q --model "$checkpoints/views.pt" --select 'user_encoder.*' --dtype bf16 \
+        --rename 'user_encoder.transformer_encoder.=u.,u.*=v.*' -o u.pmt
+    [ "$(pm-cat --keys u.pmt | wc -l)" -eq 27 ]
+    [ "$(pm-cat --keys u.pmt | grep -c '^u\..*	bf16	')" -eq 27 ]
+    pm-import -q --model "$checkpoints/dtypes.pt" --dtype f16 -o d.pmt
+    run tensors d.pmt
+    [[ $output == *"f64	value	f16"* && $output == *"i16	value	i32"* && $output == *"bool	value	u8"* ]]
+    run pm-import --model "$checkpoints/views.pt" --rename '*=x*x' -o r.pmt
+    [ "$status" -eq 0 ]
+    run pm-import --model "$checkpoints/views.pt" --rename 'a*=b' -o r.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"FROM=TO"* ]]
+    run pm-import --model "$checkpoints/views.pt" --select 'nothing*' -o r.pmt
+    [ "$status" -eq 1 ]
+}
+
+@test "hostile files: one line, exit 1, little memory, nothing written and nothing executed" {
+    for file in "$checkpoints"/hostile/*; do
+        rc=0
+        (ulimit -v 400000; exec timeout 20 pm-import --model "$file" -o h.pmt) 2> message || rc=$?
+        [ "$rc" -eq 1 ] || { echo "$file: $rc"; return 1; }
+        [ "$(wc -l < message)" -eq 1 ]
+        grep -qF "${file##*/}" message
+        [ "$(ls)" = $'items.tsv\nmessage' ]
+    done
+}
+
+@test "hidden states, cut by their mask, and padded again" {
+    items=$golden/arrays/items.npz
+    pm-import -q --items items.tsv --hidden text_hidden --mask mask "$items" -o h.pmt
+    run pm-cat --keys h.pmt
+    [ "$output" = $'a\thidden\tf32\t[2,3]\nb\thidden\tf32\t[4,3]\nc\thidden\tf32\t[1,3]' ]
+    header=$(pm-cat --header h.pmt | tr -d ' \n')
+    [[ $header == *'"modality":"text"'* && $header == *'"blocks":"last"'* && $header == *'"width":3'* ]]
+    pm-export -q h.pmt -o h.npz
+    [ "$(cat h.keys.tsv)" = $'a\nb\nc' ]
+    pm-import -q --items items.tsv --hidden hidden --mask mask h.npz -o again.pmt
+    pm-export -q again.pmt -o again.npz
+    cmp h.npz again.npz
+    pm-import -q --items items.tsv --hidden text_hidden --modality image "$items" -o i.pmt
+    pm-cat --header i.pmt | tr -d ' \n' | grep -q '"modality":"image"'
+    pm-cat --keys i.pmt | grep -q $'^c\thidden\tf32\t\\[4,3\\]'
+    pm-import -q --items items.tsv --hidden text_hidden --dtype bf16 "$items" -o b.pmt
+    pm-cat --keys b.pmt | grep -q $'^c\thidden\tbf16\t\\[4,3\\]'
+}
+
+@test "token ids and pixels" {
+    items=$golden/arrays/items.npz
+    run pm-import --items items.tsv --tokens ids --mask mask "$items" -o t.pmt
+    [ "$status" -eq 0 ]
+    [[ $output == *"ids of 3 items, 5 padded tokens"* ]]
+    [ "$(pm-cat --keys t.pmt | head -1)" = $'a\tids\ti32\t[2]' ]
+    pm-export -q t.pmt -o t.npz
+    pm-import -q --items items.tsv --tokens ids --mask mask t.npz -o u.pmt
+    pm-export -q u.pmt -o u.npz
+    cmp t.npz u.npz
+    pm-import -q --items items.tsv --pixels pixels "$items" -o p.pmt
+    [ "$(pm-cat --keys p.pmt | tail -1)" = $'c\tpixels\tf32\t[3,2,2]' ]
+    pm-export -q p.pmt -o p.safetensors
+    pm-import -q --items items.tsv --pixels pixels p.safetensors -o q.pmt
+    pm-export -q q.pmt -o q.safetensors
+    cmp p.safetensors q.safetensors
+}
+
+@test "arrays that do not fit" {
+    items=$golden/arrays/items.npz
+    printf 'a\tone\nb\ttwo\n' > two.tsv
+    try() {
+        run pm-import "$@" "$items" -o no.pmt
+        [ "$status" -eq 1 ] && [ ! -e no.pmt ] && [ "${#lines[@]}" -eq 1 ]
+    }
+    try --items two.tsv --tokens ids
+    [[ $output == *"3 rows"*"2 items"* ]]
+    try --items items.tsv --tokens text_hidden
+    try --items items.tsv --hidden ids
+    try --items items.tsv --pixels bytes
+    [[ $output == *"u8 [3, 3, 2, 2]"* ]]
+    try --items items.tsv --hidden text_hidden --mask ids_short
+    try --items items.tsv --hidden text_hidden --mask no_mask
+    [[ $output == *"row 2, item c"* ]]
+    try --items items.tsv --hidden not_finite
+    [[ $output == *"row 1, item b"*"finite"* ]]
+    try --items items.tsv --tokens negative
+    [[ $output == *"row 0, item a"*"-2"* ]]
+    try --items items.tsv --hidden absent
+    [[ $output == *"no array 'absent'"* ]]
+    try --items absent.tsv --hidden text_hidden
+}
+
+@test "wrong usage is exit 2" {
+    for options in "" "--model a --encoder b" "--model a b" "--hidden x" "--hidden x --items y" \
+        "--items x --model y" "--items x --pixels y --mask z f" "--model a --dtype f64" \
+        "--items x --hidden y --dtype f16 f" "--items x --tokens y --select z f"; do
+        run pm-import $options
+        [ "$status" -eq 2 ]
+    done
+    run pm-export
+    [ "$status" -eq 2 ]
+    run pm-export x.pmt
+    [ "$status" -eq 2 ]
+}
+
+@test "exports that cannot be" {
+    pm-import -q --model "$checkpoints/control.pt" -o m.pmt
+    run pm-export m.pmt -o m.txt
+    [ "$status" -eq 1 ]
+    [[ $output == *".safetensors or .npz"* ]]
+    head -c 100 m.pmt > cut.pmt
+    run pm-export cut.pmt -o m.npz
+    [ "$status" -eq 1 ]
+    run pm-export <(cat m.pmt) -o m.npz
+    [ "$status" -eq 1 ]
+    [ "$(ls)" = $'cut.pmt\nitems.tsv\nm.pmt' ]
+    run pm-export m.pmt -o absent/m.npz
+    [ "$status" -eq 1 ]
+}
+
+@test "a full disk leaves nothing" {
+    pm-import -q --model "$checkpoints/views.pt" -o m.pmt
+    for ending in npz safetensors; do
+        run bash -c "ulimit -f 16; trap '' XFSZ; pm-export m.pmt -o m.$ending"
+        [ "$status" -eq 1 ]
+        [ "$(ls)" = $'items.tsv\nm.pmt' ]
+    done
+}

@@ -1,0 +1,39 @@
+/* Streams and image stores to safetensors and .npz. */
+#include "core/log.h"
+#include "core/options.h"
+#include "interop/export.h"
+
+static struct { const char *output; } arguments;
+
+static Option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_PATH,
+     .value = &arguments.output,
+     .argument = "FILE",
+     .help = "NAME.safetensors or NAME.npz"},
+    {0},
+};
+
+static Program program = {
+    .name = "pm-export",
+    .usage = "FILE -o NAME.{safetensors,npz}",
+    .purpose =
+        "Writes the tensors of a model or encoder (FILE.pmt) under their names. Of a stream with a\n"
+        "record an item it writes padded arrays: hidden [items, T, W] or ids [items, T] (padding\n"
+        "id 1) with mask [items, T], vector [items, D] or pixels, and the keys in their order to\n"
+        "NAME.keys.tsv; of an image store (FILE.lmdb) pixels, uint8 [items, H, W, 3].\n"
+        "In .npz, which has no bf16, that becomes f32.",
+    .options = options,
+    .example = "  pm-export model.pmt -o model.safetensors",
+};
+
+int main(int argc, char **argv) {
+    const int first = options_parse(&program, argc, argv);
+    if (argc - first != 1) options_wrong_usage(&program, "say one stream or image store");
+    if (!arguments.output) options_wrong_usage(&program, "say the output with -o");
+    Error error;
+    if (export_file(argv[first], arguments.output, &error)) return 0;
+    log_error("%s", error.message);
+    return 1;
+}

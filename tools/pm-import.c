@@ -1,0 +1,155 @@
+/* Foreign weights and arrays to streams. */
+#include "core/log.h"
+#include "core/options.h"
+#include "interop/import.h"
+
+#include <string.h>
+
+static struct {
+    const char *items, *hidden, *tokens, *pixels, *mask, *modality;
+    const char *encoder, *model, *config, *select, *rename, *dtype, *output;
+} arguments;
+
+static Option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_PATH,
+     .value = &arguments.output,
+     .argument = "FILE",
+     .help = "write the stream here"},
+    {.name = "items",
+     .kind = OPTION_PATH,
+     .value = &arguments.items,
+     .argument = "FILE",
+     .help = "items.tsv: line i is row i of the array"},
+    {.name = "hidden",
+     .kind = OPTION_TEXT,
+     .value = &arguments.hidden,
+     .argument = "NAME",
+     .help = "last hidden states [items, T, W]"},
+    {.name = "tokens",
+     .kind = OPTION_TEXT,
+     .value = &arguments.tokens,
+     .argument = "NAME",
+     .help = "token ids [items, T]"},
+    {.name = "pixels",
+     .kind = OPTION_TEXT,
+     .value = &arguments.pixels,
+     .argument = "NAME",
+     .help = "normalised images [items, 3, H, H]"},
+    {.name = "mask",
+     .kind = OPTION_TEXT,
+     .value = &arguments.mask,
+     .argument = "NAME",
+     .help = "keep the tokens where this is not 0"},
+    {.name = "modality",
+     .kind = OPTION_TEXT,
+     .value = &arguments.modality,
+     .choices = "text|image",
+     .argument = "M",
+     .help = "text or image; else by --mask or NAME"},
+    {.name = "encoder",
+     .kind = OPTION_PATH,
+     .value = &arguments.encoder,
+     .argument = "FILE",
+     .help = "weights, or a Hugging Face folder"},
+    {.name = "model",
+     .kind = OPTION_PATH,
+     .value = &arguments.model,
+     .argument = "FILE",
+     .help = "a PMMRec checkpoint"},
+    {.name = "config",
+     .kind = OPTION_PATH,
+     .value = &arguments.config,
+     .argument = "FILE",
+     .help = "the encoder's config.json; a model's settings"},
+    {.name = "select",
+     .kind = OPTION_TEXT,
+     .value = &arguments.select,
+     .argument = "GLOB",
+     .help = "only tensors called so in the file"},
+    {.name = "rename",
+     .kind = OPTION_TEXT,
+     .value = &arguments.rename,
+     .argument = "FROM=TO,…",
+     .help = "beginnings of names, or names with a *"},
+    {.name = "dtype",
+     .kind = OPTION_TEXT,
+     .value = &arguments.dtype,
+     .choices = "f32|f16|bf16",
+     .argument = "D",
+     .help = "f32, f16, bf16; else as they are, f64 as f32"},
+    {0},
+};
+
+static Program program = {
+    .name = "pm-import",
+    .usage = "--items FILE (--hidden|--tokens|--pixels NAME) FILE, or --encoder FILE, or --model FILE",
+    .purpose =
+        "Reads safetensors, .npz, .npy (its array is arr_0) and PyTorch checkpoints; executes nothing.",
+    .options = options,
+    .example = "  pm-import --encoder xlm-roberta-base/ -o text-encoder.pmt",
+};
+
+typedef bool Import(const ImportRequest *request, Error *error);
+
+/* The one import that was asked for; ends the program when the options do not go together. */
+static Import *choose(ImportRequest *request, int operands, char *const *operand) {
+    const struct {
+        const char *value;
+        Import *import;
+        bool by_item;
+    } imports[] = {{arguments.hidden, import_hidden, true},
+                   {arguments.tokens, import_tokens, true},
+                   {arguments.pixels, import_pixels, true},
+                   {arguments.encoder, import_encoder, false},
+                   {arguments.model, import_model, false}};
+    int chosen = -1;
+    for (int i = 0; i < (int)(sizeof imports / sizeof *imports); i++) {
+        if (!imports[i].value) continue;
+        if (chosen >= 0)
+            options_wrong_usage(&program, "only one of --hidden, --tokens, --pixels, --encoder, --model");
+        chosen = i;
+    }
+    if (chosen < 0)
+        options_wrong_usage(&program, "say one of --hidden, --tokens, --pixels, --encoder, --model");
+    const bool by_item = imports[chosen].by_item;
+    if (operands != by_item)
+        options_wrong_usage(&program, by_item ? "say the one file that holds the array"
+                                              : "nothing follows the options");
+    if (by_item && !arguments.items) options_wrong_usage(&program, "--items is needed");
+    if (!by_item && (arguments.items || arguments.mask || arguments.modality))
+        options_wrong_usage(&program, "--items, --mask and --modality are for arrays by item");
+    if (by_item && (arguments.select || arguments.rename || arguments.config))
+        options_wrong_usage(&program, "--select, --rename and --config are for --encoder and --model");
+    if (arguments.modality && !arguments.hidden) options_wrong_usage(&program, "--modality is for --hidden");
+    if (arguments.mask && arguments.pixels)
+        options_wrong_usage(&program, "--mask is for --hidden and --tokens");
+    if (arguments.dtype && by_item && (!arguments.hidden || !strcmp(arguments.dtype, "f16")))
+        options_wrong_usage(&program, "of arrays by item, --dtype is for --hidden, and f32 or bf16");
+    request->file = by_item ? *operand : imports[chosen].value;
+    request->array = by_item ? imports[chosen].value : NULL;
+    return imports[chosen].import;
+}
+
+int main(int argc, char **argv) {
+    const int first = options_parse(&program, argc, argv);
+    ImportRequest request = {.output = arguments.output,
+                             .items = arguments.items,
+                             .mask = arguments.mask,
+                             .modality = arguments.modality,
+                             .config = arguments.config,
+                             .select = arguments.select,
+                             .rename = arguments.rename,
+                             .keep_dtype = !arguments.dtype,
+                             .tool = program.name,
+                             .options = options_record(&program)};
+    Import *import = choose(&request, argc - first, argv + first);
+    if (arguments.dtype) dtype_from_name(arguments.dtype, strlen(arguments.dtype), &request.dtype);
+    Error error;
+    const bool fine = import(&request, &error);
+    json_decref(request.options);
+    if (fine) return 0;
+    log_error("%s", error.message);
+    return 1;
+}
