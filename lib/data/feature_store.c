@@ -265,3 +265,7 @@ void feature_store_free(FeatureStore *store) {
 size_t feature_store_items(const FeatureStore *store) {
     return name_table_count(store->names);
 }
+
+size_t feature_store_rows(const FeatureStore *store, size_t item) {
+    return store->first_rows[item + 1] - store->first_rows[item];
+}

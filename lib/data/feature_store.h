@@ -43,6 +43,9 @@ void feature_store_free(FeatureStore *store);
 
 size_t feature_store_items(const FeatureStore *store);
 
+/* Of one item. */
+size_t feature_store_rows(const FeatureStore *store, size_t item);
+
 /* Item number `item` is from 0, in the order of `names`. The functions below take `count` of them, any of
  * them more than once, and write them one behind the other; the threads share the work. */
 

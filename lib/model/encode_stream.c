@@ -25,7 +25,8 @@ typedef struct Source {
 
 /* Items that wait to be encoded together. */
 typedef struct Window {
-    size_t items, rows, row_capacity, width; /* rows of `width` elements: tokens, hidden states or whole images */
+    size_t items, rows, row_capacity,
+        width; /* rows of `width` elements: tokens, hidden states or whole images */
     size_t offsets[WINDOW_ITEMS + 1];
     char *keys[WINDOW_ITEMS];
     size_t key_sizes[WINDOW_ITEMS];
@@ -65,8 +66,9 @@ static bool open_stream_source(Source *source, const EncodeRequest *request, Err
     if (strcmp(json_string_value(json_object_get(header, "kind")), "hidden")) return true;
     const char *modality = json_string_value(json_object_get(header, "modality"));
     if (!modality || strcmp(modality, wanted))
-        return error_set(error, "%s: holds hidden states of %s, not of %s", stream_reader_name(source->reader),
-                         modality ? modality : "an unnamed modality", wanted);
+        return error_set(error, "%s: holds hidden states of %s, not of %s",
+                         stream_reader_name(source->reader), modality ? modality : "an unnamed modality",
+                         wanted);
     if (json_is_string(json_object_get(header, "blocks"))) { /* "last": nothing is above it */
         source->start = INT64_MAX;
         return true;
@@ -95,9 +97,11 @@ static bool read_config(Job *job, const json_t *header, const char *name, Error 
     const char *wanted = modality_name(job->request->modality);
     const json_t *config = json_object_get(header, "config");
     if (job->request->model) {
-        config = json_object_get(header, job->request->modality == MODALITY_TEXT ? "text_encoder" : "image_encoder");
+        config = json_object_get(header,
+                                 job->request->modality == MODALITY_TEXT ? "text_encoder" : "image_encoder");
         if (!json_is_object(config))
-            return error_set(error, "%s: this model holds no %s encoder; give one with --encoder", name, wanted);
+            return error_set(error, "%s: this model holds no %s encoder; give one with --encoder", name,
+                             wanted);
     }
     if (!encoder_config_read(&job->config, config, error)) return error_prefix(error, "%s: ", name);
     if (encoder_config_is_text(&job->config) != (job->request->modality == MODALITY_TEXT))
@@ -110,11 +114,12 @@ static bool choose_blocks(Job *job, Error *error) {
     const size_t blocks = job->config.blocks;
     if (job->source.start == INT64_MAX) job->source.start = (int64_t)blocks;
     job->end = job->request->blocks < 0 ? blocks : (size_t)job->request->blocks;
-    if (job->end > blocks)
-        return error_set(error, "--blocks %zu, but the encoder has %zu", job->end, blocks);
+    if (job->end > blocks) return error_set(error, "--blocks %zu, but the encoder has %zu", job->end, blocks);
     if (job->source.start > (int64_t)job->end)
-        return error_set(error, "%s: its hidden states have %" PRId64 " blocks behind them already, and --blocks %zu "
-                                "is fewer",
+        return error_set(error,
+                         "%s: its hidden states have %" PRId64
+                         " blocks behind them already, and --blocks %zu "
+                         "is fewer",
                          file_display_name(job->request->input), job->source.start, job->end);
     return true;
 }
@@ -122,17 +127,17 @@ static bool choose_blocks(Job *job, Error *error) {
 static bool load_encoder(Job *job, Error *error) {
     const EncodeRequest *request = job->request;
     const bool model = request->model != NULL;
-    StreamReader *reader =
-        stream_reader_open_kind(model ? request->model : request->encoder, model ? "model" : "encoder", error);
+    StreamReader *reader = stream_reader_open_kind(model ? request->model : request->encoder,
+                                                   model ? "model" : "encoder", error);
     if (!reader) return false;
     const char *name = stream_reader_name(reader);
     const ModelFilter filter = {0};
     ModelFound found;
     bool fine = read_config(job, stream_reader_header(reader), name, error) && choose_blocks(job, error);
     if (fine) {
-        const char *prefix = !model                                    ? ""
+        const char *prefix = !model                               ? ""
                              : request->modality == MODALITY_TEXT ? recommender_text_prefix()
-                                                                       : recommender_image_prefix(&job->config);
+                                                                  : recommender_image_prefix(&job->config);
         job->parameters = parameter_set_create();
         job->encoder = encoder_create(job->parameters, &job->config, prefix, job->source.start, job->end);
         fine = model_file_read(reader, job->parameters, &filter, &found, error) &&
@@ -150,9 +155,10 @@ static bool open_writer(Job *job, const Program *program, Error *error) {
     json_t *header = header_create("hidden");
     json_object_set_new(header, "modality", json_string(modality_name(job->request->modality)));
     json_object_set(header, "encoder",
-                    json_object_get(job->encoder_header, !job->request->model                           ? "config"
-                                                         : job->request->modality == MODALITY_TEXT ? "text_encoder"
-                                                                                                        : "image_encoder"));
+                    json_object_get(job->encoder_header, !job->request->model ? "config"
+                                                         : job->request->modality == MODALITY_TEXT
+                                                             ? "text_encoder"
+                                                             : "image_encoder"));
     json_object_set_new(header, "blocks", json_integer((json_int_t)job->end));
     json_object_set_new(header, "width", json_integer((json_int_t)job->config.width));
     json_object_set_new(header, "dtype", json_string(dtype_name(job->request->dtype)));
@@ -184,11 +190,13 @@ static bool encode_window(Job *job, Error *error) {
         hidden = tape_leaf(job->tape, window->values, window->rows, window->width, false);
     else if (job->request->modality == MODALITY_TEXT)
         hidden = encoder_embed_text(job->encoder, job->tape, window->ids, segments, 0);
-    else hidden = encoder_embed_images(job->encoder, job->tape, window->values, window->items, &segments, 0);
+    else
+        hidden = encoder_embed_images(job->encoder, job->tape, window->values, window->items, &segments, 0);
     hidden = encoder_run_blocks(job->encoder, job->tape, hidden, segments, job->end, 0);
     for (size_t i = 0; i < window->items; i++)
         if (!put_item(job, i, hidden, segments.offsets[i], segments_length(segments, i), error)) return false;
-    for (size_t i = 0; i < window->items; i++) free(window->keys[i]);
+    for (size_t i = 0; i < window->items; i++)
+        free(window->keys[i]);
     job->done += window->items;
     window->items = window->rows = 0;
     progress_update(&job->progress, job->done);
@@ -201,8 +209,10 @@ static bool begin_item(Job *job, const char *key, size_t key_size, size_t rows, 
     if (window->items == WINDOW_ITEMS && !encode_window(job, error)) return false;
     const bool ids = job->source.start == ENCODER_FROM_INPUT && job->request->modality == MODALITY_TEXT;
     size_t capacity = window->row_capacity;
-    if (ids) window->ids = memory_grow(window->ids, &capacity, window->rows + rows, sizeof(uint32_t));
-    else window->values = memory_grow(window->values, &capacity, window->rows + rows, width * sizeof(float));
+    if (ids)
+        window->ids = memory_grow(window->ids, &capacity, window->rows + rows, sizeof(uint32_t));
+    else
+        window->values = memory_grow(window->values, &capacity, window->rows + rows, width * sizeof(float));
     window->row_capacity = capacity;
     window->width = width;
     window->keys[window->items] = memory_copy_text(key, key_size);
@@ -230,7 +240,8 @@ static bool wrong_shape(const Record *record, const RecordTensor *tensor, const 
     char where[RECORD_WHERE_TEXT], found[RECORD_TENSOR_TEXT];
     record_where(record, where);
     record_tensor_describe(tensor, found);
-    return error_set(error, "%s: %s is %s, but the encoder's %s is %zu", where, tensor->name, found, wanted, size);
+    return error_set(error, "%s: %s is %s, but the encoder's %s is %zu", where, tensor->name, found, wanted,
+                     size);
 }
 
 static bool take_hidden(Job *job, const Record *record, Error *error) {
@@ -240,7 +251,8 @@ static bool take_hidden(Job *job, const Record *record, Error *error) {
     if (tensor->shape[1] != width) return wrong_shape(record, tensor, "width", width, error);
     if (!begin_item(job, record->key, record->key_size, rows, width, error)) return false;
     const Window *window = &job->window;
-    dtype_to_f32(tensor->dtype, tensor->data, window->values + window->offsets[window->items - 1] * width, rows * width);
+    dtype_to_f32(tensor->dtype, tensor->data, window->values + window->offsets[window->items - 1] * width,
+                 rows * width);
     return true;
 }
 
@@ -248,15 +260,18 @@ static bool take_pixels(Job *job, const Record *record, Error *error) {
     const RecordTensor *tensor = record_find(record, "pixels");
     const size_t size = job->config.image_size, count = 3 * size * size;
     const bool bytes = tensor && tensor->dtype == DTYPE_U8;
-    tensor = bytes ? record_need(record, "pixels", DTYPE_U8, 3, error) : record_need_float(record, "pixels", 3, error);
+    tensor = bytes ? record_need(record, "pixels", DTYPE_U8, 3, error)
+                   : record_need_float(record, "pixels", 3, error);
     if (!tensor) return false;
     const uint64_t *shape = tensor->shape;
     if (shape[bytes ? 2 : 0] != 3 || shape[bytes ? 0 : 1] != size || shape[bytes ? 1 : 2] != size)
         return wrong_shape(record, tensor, "image size", size, error);
     if (!begin_item(job, record->key, record->key_size, 1, count, error)) return false;
     float *to = job->window.values + (job->window.rows - 1) * count;
-    if (bytes) image_normalise(tensor->data, size, to);
-    else dtype_to_f32(tensor->dtype, tensor->data, to, count);
+    if (bytes)
+        image_normalise(tensor->data, size, to);
+    else
+        dtype_to_f32(tensor->dtype, tensor->data, to, count);
     return true;
 }
 
@@ -264,8 +279,9 @@ static bool encode_images(Job *job, Error *error) {
     ImageStore *images = job->source.images;
     const size_t size = job->config.image_size;
     if (image_store_size(images) != size)
-        return error_set(error, "%s: images of %u pixels a side, but the encoder's are %zu; pack them with --size %zu",
-                         image_store_name(images), image_store_size(images), size, size);
+        return error_set(
+            error, "%s: images of %u pixels a side, but the encoder's are %zu; pack them with --size %zu",
+            image_store_name(images), image_store_size(images), size, size);
     StoredImage image;
     int status;
     while ((status = image_store_next(images, &image, error)) > 0) {
@@ -281,8 +297,9 @@ static bool encode_records(Job *job, Error *error) {
     Record record;
     StreamStatus status;
     bool (*const take)(Job *, const Record *, Error *) = job->source.start != ENCODER_FROM_INPUT ? take_hidden
-                                                         : job->request->modality == MODALITY_TEXT ? take_tokens
-                                                                                                   : take_pixels;
+                                                         : job->request->modality == MODALITY_TEXT
+                                                             ? take_tokens
+                                                             : take_pixels;
     while ((status = stream_reader_next(job->source.reader, &record, error)) == STREAM_RECORD)
         if (!take(job, &record, error)) return false;
     if (status == STREAM_ERROR) return false;
@@ -299,7 +316,8 @@ static bool run(Job *job, const Program *program, Error *error) {
     stream_writer_add_content(job->writer, job->request->model ? "model" : "encoder", job->encoder_content);
     job->encoder_content = NULL;
     progress_start(&job->progress, "items", job->source.images ? image_store_count(job->source.images) : 0);
-    if (!(job->source.images ? encode_images(job, error) : encode_records(job, error)) || !encode_window(job, error))
+    if (!(job->source.images ? encode_images(job, error) : encode_records(job, error)) ||
+        !encode_window(job, error))
         return false;
     progress_finish(&job->progress);
     StreamWriter *writer = job->writer;
@@ -319,7 +337,8 @@ bool encode_stream(const EncodeRequest *request, const Program *program, Error *
     tape_destroy(job->tape);
     json_decref(job->encoder_header);
     json_decref(job->encoder_content);
-    for (size_t i = 0; i < job->window.items; i++) free(job->window.keys[i]);
+    for (size_t i = 0; i < job->window.items; i++)
+        free(job->window.keys[i]);
     free(job->window.ids);
     free(job->window.values);
     free(job->row);

@@ -1,4 +1,5 @@
-/* What pm-encode-text and pm-encode-image do: items in, hidden states after K blocks out, window by window. */
+/* What pm-encode-text and pm-encode-image do: items in, hidden states after K blocks out, window by window.
+ */
 #ifndef MODEL_ENCODE_STREAM_H
 #define MODEL_ENCODE_STREAM_H
 
@@ -16,7 +17,8 @@ typedef struct EncodeRequest {
     const char *compute;         /* "f32" or "bf16": the matrix products */
 } EncodeRequest;
 
-/* Tokens, pixels, an image store or hidden states → hidden states. Memory does not grow with the number of items. */
+/* Tokens, pixels, an image store or hidden states → hidden states. Memory does not grow with the number of
+ * items. */
 bool encode_stream(const EncodeRequest *request, const Program *program, Error *error);
 
 #endif

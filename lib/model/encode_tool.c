@@ -8,15 +8,34 @@ static EncodeRequest request = {.blocks = -1, .compute = "f32"};
 static const char *dtype = "f32";
 
 static Option options[] = {
-    {.name = "encoder", .kind = OPTION_PATH, .value = &request.encoder, .argument = "ENC.pmt",
+    {.name = "encoder",
+     .kind = OPTION_PATH,
+     .value = &request.encoder,
+     .argument = "ENC.pmt",
      .help = "the encoder whose blocks run (from pm-import or pm-synth)"},
-    {.name = "model", .kind = OPTION_PATH, .value = &request.model, .argument = "MODEL.pmt",
+    {.name = "model",
+     .kind = OPTION_PATH,
+     .value = &request.model,
+     .argument = "MODEL.pmt",
      .help = "or a model, with its own blocks"},
-    {.name = "blocks", .kind = OPTION_INTEGER, .value = &request.blocks, .argument = "K", .minimum = -1,
-     .maximum = 10000, .help = "stop after K blocks (0: the embedding; -1: all)"},
-    {.name = "dtype", .kind = OPTION_TEXT, .value = &dtype, .argument = "TYPE", .choices = "f32|bf16",
+    {.name = "blocks",
+     .kind = OPTION_INTEGER,
+     .value = &request.blocks,
+     .argument = "K",
+     .minimum = -1,
+     .maximum = 10000,
+     .help = "stop after K blocks (0: the embedding; -1: all)"},
+    {.name = "dtype",
+     .kind = OPTION_TEXT,
+     .value = &dtype,
+     .argument = "TYPE",
+     .choices = "f32|bf16",
      .help = "of what is written: f32, bf16"},
-    {.name = "output", .letter = 'o', .kind = OPTION_PATH, .value = &request.output, .argument = "FILE",
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_PATH,
+     .value = &request.output,
+     .argument = "FILE",
      .help = "instead of standard output"},
     {0},
 };
@@ -25,7 +44,8 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
     program.options = options;
     const int first = options_parse(&program, argc, argv);
     Error error;
-    if (!request.encoder == !request.model) options_wrong_usage(&program, "give one of --encoder and --model");
+    if (!request.encoder == !request.model)
+        options_wrong_usage(&program, "give one of --encoder and --model");
     if (argc - first > 1) options_wrong_usage(&program, "one input at the most");
     if (first < argc) request.input = argv[first];
     request.modality = modality;

@@ -41,22 +41,25 @@ typedef struct Job {
 /* Hidden states must come from the encoder's last block. */
 static bool check_blocks(const Job *job, size_t side, const json_t *header, const char *name, Error *error) {
     const json_t *blocks = json_object_get(header, "blocks");
-    const json_t *encoder = json_object_get(job->model_header, side == TEXT ? "text_encoder" : "image_encoder");
+    const json_t *encoder =
+        json_object_get(job->model_header, side == TEXT ? "text_encoder" : "image_encoder");
     if (!json_is_object(encoder)) encoder = json_object_get(header, "encoder");
     const json_t *all = json_object_get(encoder, "num_hidden_layers");
-    if (!json_is_integer(blocks) || !json_is_integer(all) || json_integer_value(blocks) == json_integer_value(all))
+    if (!json_is_integer(blocks) || !json_is_integer(all) ||
+        json_integer_value(blocks) == json_integer_value(all))
         return true;
-    return error_set(error,
-                     "%s: hidden states after %lld of %lld blocks; let pm-encode-%s --model carry them to the top",
-                     name, (long long)json_integer_value(blocks), (long long)json_integer_value(all),
-                     side_names[side]);
+    return error_set(
+        error, "%s: hidden states after %lld of %lld blocks; let pm-encode-%s --model carry them to the top",
+        name, (long long)json_integer_value(blocks), (long long)json_integer_value(all), side_names[side]);
 }
 
 static bool open_side(Job *job, size_t side, bool needed, const char *path, Error *error) {
     if (!needed && path)
-        return error_set(error, "the model's tower %s does not read --%s", job->settings.tower, side_names[side]);
+        return error_set(error, "the model's tower %s does not read --%s", job->settings.tower,
+                         side_names[side]);
     if (!needed) return true;
-    if (!path) return error_set(error, "the model's tower %s needs --%s", job->settings.tower, side_names[side]);
+    if (!path)
+        return error_set(error, "the model's tower %s needs --%s", job->settings.tower, side_names[side]);
     StreamReader *reader = job->sides[side].reader = stream_reader_open_kind(path, "hidden", error);
     if (!reader) return false;
     const json_t *header = stream_reader_header(reader);
@@ -80,13 +83,13 @@ static bool open_sides(Job *job, Error *error) {
 /* The ID tower's table stays a passenger: nothing of it is computed. */
 static bool load_model(Job *job, StreamReader *reader, Error *error) {
     const bool id = !strcmp(job->settings.tower, "id");
-    const RecommenderInputs inputs = {.item_towers = !id,
-                                      .text_width = job->sides[TEXT].width,
-                                      .image_width = job->sides[IMAGE].width};
+    const RecommenderInputs inputs = {
+        .item_towers = !id, .text_width = job->sides[TEXT].width, .image_width = job->sides[IMAGE].width};
     const ModelFilter filter = {.keep = id ? "id_encoder." : NULL};
     ModelFound found;
     job->recommender = recommender_create(&job->settings, &inputs, error);
-    return job->recommender && model_file_read(reader, job->recommender->parameters, &filter, &found, error) &&
+    return job->recommender &&
+           model_file_read(reader, job->recommender->parameters, &filter, &found, error) &&
            model_file_check_complete(job->recommender->parameters, job->request->model, error);
 }
 
@@ -97,7 +100,8 @@ static bool open_model(Job *job, Error *error) {
     bool fine = settings_read(&job->settings, json_object_get(job->model_header, "config"), error) ||
                 error_prefix(error, "%s: ", job->request->model);
     if (fine && !strcmp(job->settings.tower, "vectors"))
-        fine = error_set(error, "%s: this model was trained over given item vectors and has no towers to make them",
+        fine = error_set(error,
+                         "%s: this model was trained over given item vectors and has no towers to make them",
                          job->request->model);
     fine = fine && open_sides(job, error) && load_model(job, reader, error);
     if (fine) job->model_content = stream_reader_content(reader);
@@ -151,7 +155,8 @@ static json_t *padding_vector(Job *job) {
     const size_t dim = (size_t)job->settings.dim;
     const float *vectors = fuse_window(job, true);
     json_t *padding = json_array();
-    for (size_t i = 0; i < dim; i++) json_array_append_new(padding, json_real((double)vectors[job->items * dim + i]));
+    for (size_t i = 0; i < dim; i++)
+        json_array_append_new(padding, json_real((double)vectors[job->items * dim + i]));
     return padding;
 }
 
@@ -160,12 +165,14 @@ static bool flush_window(Job *job, const Program *program, Error *error) {
     const size_t dim = (size_t)job->settings.dim;
     if (!job->writer) {
         const UserEncoderKind *users = user_encoder_find(job->settings.user_encoder, error);
-        if (!users || !open_writer(job, program, users->sees_padding ? padding_vector(job) : NULL, error)) return false;
+        if (!users || !open_writer(job, program, users->sees_padding ? padding_vector(job) : NULL, error))
+            return false;
     }
     const float *vectors = fuse_window(job, false);
     for (size_t i = 0; i < job->items; i++)
         if (!put_vector(job, job->keys[i], job->key_sizes[i], vectors + i * dim, error)) return false;
-    for (size_t i = 0; i < job->items; i++) free(job->keys[i]);
+    for (size_t i = 0; i < job->items; i++)
+        free(job->keys[i]);
     job->done += job->items;
     job->items = job->sides[TEXT].rows = job->sides[IMAGE].rows = 0;
     progress_update(&job->progress, job->done);
@@ -179,8 +186,8 @@ static bool take_hidden(Job *job, size_t side_number, const Record *record, Erro
     if (tensor->shape[1] != side->width) {
         char where[RECORD_WHERE_TEXT];
         record_where(record, where);
-        return error_set(error, "%s: hidden states of width %" PRIu64 "; the header says %zu", where, tensor->shape[1],
-                         side->width);
+        return error_set(error, "%s: hidden states of width %" PRIu64 "; the header says %zu", where,
+                         tensor->shape[1], side->width);
     }
     const size_t rows = tensor->shape[0];
     side->values = memory_grow(side->values, &side->capacity, side->rows + rows, side->width * sizeof(float));
@@ -191,7 +198,8 @@ static bool take_hidden(Job *job, size_t side_number, const Record *record, Erro
     return true;
 }
 
-static bool take_item(Job *job, const Program *program, const Record *text, const Record *image, Error *error) {
+static bool take_item(Job *job, const Program *program, const Record *text, const Record *image,
+                      Error *error) {
     const Record *either = text ? text : image;
     if (job->items == WINDOW_ITEMS && !flush_window(job, program, error)) return false;
     if ((text && !take_hidden(job, TEXT, text, error)) || (image && !take_hidden(job, IMAGE, image, error)))
@@ -214,7 +222,8 @@ static bool fuse_both(Job *job, const Program *program, Error *error) {
         const JoinSide join_side = side == TEXT ? JOIN_A : JOIN_B;
         const uint64_t alone = stream_join_unmatched(join, join_side);
         if (alone)
-            log_warning("%" PRIu64 " items of %s are left out, since the other stream lacks them; the first is '%s'",
+            log_warning("%" PRIu64
+                        " items of %s are left out, since the other stream lacks them; the first is '%s'",
                         alone, stream_reader_name(job->sides[side].reader),
                         stream_join_first_unmatched(join, join_side));
     }
@@ -226,7 +235,8 @@ static bool fuse_one(Job *job, const Program *program, Error *error) {
     const bool text = job->sides[TEXT].reader != NULL;
     Record record;
     StreamStatus status;
-    while ((status = stream_reader_next(job->sides[text ? TEXT : IMAGE].reader, &record, error)) == STREAM_RECORD)
+    while ((status = stream_reader_next(job->sides[text ? TEXT : IMAGE].reader, &record, error)) ==
+           STREAM_RECORD)
         if (!take_item(job, program, text ? &record : NULL, text ? NULL : &record, error)) return false;
     return status == STREAM_END;
 }
@@ -238,9 +248,10 @@ static bool copy_table(Job *job, const Program *program, Error *error) {
     NameTable *names = item_names_read(set, error);
     if (!names) return error_prefix(error, "%s: ", job->request->model);
     const size_t count = name_table_count(names), dim = (size_t)job->settings.dim;
-    bool fine = (table && dtype_is_float(table->dtype) && table->dimensions == 2 && table->shape[0] == count + 1 &&
-                 table->shape[1] == dim) ||
-                error_set(error, "%s: id_encoder.weight is not a table of %zu items", job->request->model, count);
+    bool fine =
+        (table && dtype_is_float(table->dtype) && table->dimensions == 2 && table->shape[0] == count + 1 &&
+         table->shape[1] == dim) ||
+        error_set(error, "%s: id_encoder.weight is not a table of %zu items", job->request->model, count);
     float *row = memory_need(dim, sizeof *row);
     fine = fine && open_writer(job, program, NULL, error);
     for (size_t i = 0; fine && i < count; i++) {
@@ -261,7 +272,8 @@ static bool fuse_all(Job *job, const Program *program, Error *error) {
     if (!text && !image) return copy_table(job, program, error);
     if (!(text && image ? fuse_both(job, program, error) : fuse_one(job, program, error))) return false;
     if (!job->items && !job->done)
-        return error_set(error, text && image ? "the streams have no item in common" : "the stream holds no item");
+        return error_set(error,
+                         text && image ? "the streams have no item in common" : "the stream holds no item");
     return flush_window(job, program, error);
 }
 
@@ -274,7 +286,8 @@ static bool run(Job *job, const Program *program, Error *error) {
     progress_finish(&job->progress);
     for (size_t side = 0; side < SIDES; side++)
         if (job->sides[side].reader)
-            stream_writer_add_content(job->writer, side_names[side], stream_reader_content(job->sides[side].reader));
+            stream_writer_add_content(job->writer, side_names[side],
+                                      stream_reader_content(job->sides[side].reader));
     StreamWriter *writer = job->writer;
     job->writer = NULL;
     return stream_writer_close(writer, error);
@@ -294,7 +307,8 @@ bool fuse_stream(const FuseRequest *request, const Program *program, Error *erro
         stream_reader_close(job->sides[side].reader);
         free(job->sides[side].values);
     }
-    for (size_t i = 0; i < job->items; i++) free(job->keys[i]);
+    for (size_t i = 0; i < job->items; i++)
+        free(job->keys[i]);
     free(job);
     return fine;
 }

@@ -10,8 +10,8 @@ typedef struct FuseRequest {
     const char *compute;              /* "f32" or "bf16": the matrix products */
 } FuseRequest;
 
-/* An item that only one of two streams has is left out and counted. Memory does not grow with the number of items that
- * both streams hold in the same order. */
+/* An item that only one of two streams has is left out and counted. Memory does not grow with the number of
+ * items that both streams hold in the same order. */
 bool fuse_stream(const FuseRequest *request, const Program *program, Error *error);
 
 #endif

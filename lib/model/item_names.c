@@ -33,7 +33,8 @@ NameTable *item_names_read(const ParameterSet *set, Error *error) {
         bool added = false;
         if (newline && newline > at) name_table_add(names, at, (size_t)(newline - at), &added);
         if (!added) {
-            error_set(error, "the item names of the model's ID tower are malformed (tensor " ITEM_NAMES_TENSOR ")");
+            error_set(error,
+                      "the item names of the model's ID tower are malformed (tensor " ITEM_NAMES_TENSOR ")");
             name_table_destroy(names);
             return NULL;
         }

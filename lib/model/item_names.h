@@ -1,5 +1,5 @@
-/* The names of an ID tower's items, kept in the model as one tensor of bytes: id_encoder.names, a name a line in the
- * order of the table's rows from 1. */
+/* The names of an ID tower's items, kept in the model as one tensor of bytes: id_encoder.names, a name a line
+ * in the order of the table's rows from 1. */
 #ifndef MODEL_ITEM_NAMES_H
 #define MODEL_ITEM_NAMES_H
 
@@ -11,7 +11,8 @@
 typedef const char *(*ItemName)(const void *context, size_t i, size_t *size);
 void item_names_keep(ParameterSet *set, size_t count, ItemName name, const void *context);
 
-/* The passenger's names in their order; NULL with a message when it is missing, malformed, or holds one twice. */
+/* The passenger's names in their order; NULL with a message when it is missing, malformed, or holds one
+ * twice. */
 NameTable *item_names_read(const ParameterSet *set, Error *error);
 
 #endif

@@ -21,7 +21,7 @@ extern const Settings settings_default;
     {.name = "tower",                                                                                        \
      .kind = OPTION_TEXT,                                                                                    \
      .value = &(s).tower,                                                                                    \
-     .choices = "modal|text-only|image-only|id|vectors",                                                             \
+     .choices = "modal|text-only|image-only|id|vectors",                                                     \
      .setting = true,                                                                                        \
      .argument = "NAME",                                                                                     \
      .help = "modal, text-only, image-only, id"},                                                            \

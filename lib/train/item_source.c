@@ -43,7 +43,7 @@ bool item_source_create(ItemSource *source, FeatureStore *text, FeatureStore *im
         const char *name = name_table_name(catalogue, i, &size);
         name_table_add(source->names, name, size, NULL);
     }
-    if (image) source->image_tokens = feature_store_rows(image, 0);
+    if (image && image->kind == FEATURE_HIDDEN) source->image_tokens = feature_store_rows(image, 0);
     if (name_table_count(source->names)) return true;
     item_source_free(source);
     return error_set(error, "the streams have no item in common; were they made from the same items.tsv?");

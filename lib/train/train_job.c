@@ -31,16 +31,17 @@ typedef struct TrainJob {
 } TrainJob;
 
 bool train_job_inherit(TrainRequest *request, Program *program, Error *error) {
-    static const char *const keys[] = {"tower",         "fusion",     "user-encoder", "dim",         "fusion-heads",
-                                       "fusion-layers", "user-heads", "user-blocks",  "max-seq-len", "min-seq-len",
-                                       "fusion-intermediate"};
+    static const char *const keys[] = {"tower",        "fusion",        "user-encoder",       "dim",
+                                       "fusion-heads", "fusion-layers", "user-heads",         "user-blocks",
+                                       "max-seq-len",  "min-seq-len",   "fusion-intermediate"};
     if (!request->init) return true;
     StreamReader *reader = stream_reader_open_kind(request->init, "model", error);
     if (!reader) return false;
     const json_t *config = json_object_get(stream_reader_header(reader), "config");
     json_t *shape = json_object();
     for (size_t i = request->tower_given ? 1 : 0; i < sizeof keys / sizeof *keys; i++)
-        if (json_object_get(config, keys[i])) json_object_set(shape, keys[i], json_object_get(config, keys[i]));
+        if (json_object_get(config, keys[i]))
+            json_object_set(shape, keys[i], json_object_get(config, keys[i]));
     const bool fine = options_inherit(program, shape, error) || error_prefix(error, "%s: ", request->init);
     request->tower_given = request->tower_given || json_object_get(shape, "tower");
     json_decref(shape);
@@ -50,12 +51,18 @@ bool train_job_inherit(TrainRequest *request, Program *program, Error *error) {
 
 /* Without --tower the streams say which it is. */
 static void choose_tower(TrainRequest *request) {
-    if (request->items) request->settings.tower = "vectors";
-    else if (request->tower_given) return;
-    else if (request->text && request->image) request->settings.tower = "modal";
-    else if (request->text) request->settings.tower = "text-only";
-    else if (request->image) request->settings.tower = "image-only";
-    else request->settings.tower = "id";
+    if (request->items)
+        request->settings.tower = "vectors";
+    else if (request->tower_given)
+        return;
+    else if (request->text && request->image)
+        request->settings.tower = "modal";
+    else if (request->text)
+        request->settings.tower = "text-only";
+    else if (request->image)
+        request->settings.tower = "image-only";
+    else
+        request->settings.tower = "id";
 }
 
 static FeatureStore *read_store(const TrainRequest *request, const char *path, Error *error) {
@@ -69,7 +76,8 @@ static bool read_side(TrainJob *job, Side side, const char *path, Error *error) 
     FeatureStore *store = job->stores[side] = read_store(job->request, path, error);
     if (!store) return false;
     const bool raw = store->kind == (side == TEXT ? FEATURE_TOKENS : FEATURE_PIXELS);
-    if (raw || (store->kind == FEATURE_HIDDEN && store->modality && !strcmp(store->modality, side_names[side])))
+    if (raw ||
+        (store->kind == FEATURE_HIDDEN && store->modality && !strcmp(store->modality, side_names[side])))
         return true;
     return error_set(error, "%s: this is no stream of %ss to be given as --%s", path, side_names[side],
                      side_names[side]);
@@ -77,12 +85,15 @@ static bool read_side(TrainJob *job, Side side, const char *path, Error *error) 
 
 static bool read_streams(TrainJob *job, Error *error) {
     TrainRequest *request = job->request;
-    const bool vectors = !strcmp(request->settings.tower, "vectors"), id = !strcmp(request->settings.tower, "id");
+    const bool vectors = !strcmp(request->settings.tower, "vectors"),
+               id = !strcmp(request->settings.tower, "id");
     bool text = false, image = false;
     if (!vectors && !recommender_modalities(&request->settings, &text, &image, error)) return false;
     if (text && !request->text) return error_set(error, "the tower %s needs --text", request->settings.tower);
-    if (image && !request->image) return error_set(error, "the tower %s needs --image", request->settings.tower);
-    if (id && !request->catalog) return error_set(error, "the ID tower needs --catalog items.tsv for its item names");
+    if (image && !request->image)
+        return error_set(error, "the tower %s needs --image", request->settings.tower);
+    if (id && !request->catalog)
+        return error_set(error, "the ID tower needs --catalog items.tsv for its item names");
     if (text && !read_side(job, TEXT, request->text, error)) return false;
     if (image && !read_side(job, IMAGE, request->image, error)) return false;
     if (id && !catalogue_read(&job->catalogue, request->catalog, error)) return false;
@@ -97,12 +108,12 @@ static bool read_streams(TrainJob *job, Error *error) {
 
 static bool read_behaviours(TrainJob *job, Error *error) {
     const TrainRequest *request = job->request;
-    const BehavioursOptions options = {(uint32_t)request->settings.min_seq_len, (uint32_t)request->settings.max_seq_len,
-                                       strcmp(request->unknown_items, "drop") ? UNKNOWN_ITEMS_REFUSE
-                                                                              : UNKNOWN_ITEMS_DROP};
+    const BehavioursOptions options = {
+        (uint32_t)request->settings.min_seq_len, (uint32_t)request->settings.max_seq_len,
+        strcmp(request->unknown_items, "drop") ? UNKNOWN_ITEMS_REFUSE : UNKNOWN_ITEMS_DROP};
     char text[512];
-    if (!item_source_create(&job->source, job->stores[TEXT], job->stores[IMAGE], job->vectors, job->catalogue.names,
-                            error))
+    if (!item_source_create(&job->source, job->stores[TEXT], job->stores[IMAGE], job->vectors,
+                            job->catalogue.names, error))
         return false;
     job->has_source = true;
     if (job->source.dropped)
@@ -115,7 +126,8 @@ static bool read_behaviours(TrainJob *job, Error *error) {
     return true;
 }
 
-/* The encoder's configuration: of its own file, of --text-config, of --init, or of the stream, in this order. */
+/* The encoder's configuration: of its own file, of --text-config, of --init, or of the stream, in this order.
+ */
 static bool find_encoder(TrainJob *job, Side side, Error *error) {
     const TrainRequest *request = job->request;
     const FeatureStore *store = job->stores[side];
@@ -139,15 +151,17 @@ static bool find_encoder(TrainJob *job, Side side, Error *error) {
     }
     job->encoder_json[side] = json;
     if (!json)
-        return error_set(error, "--%s starts from %s; give the encoder with --%s-encoder or its architecture with "
-                                "--%s-config",
-                         side_names[side], side == TEXT ? "tokens" : "pixels", side_names[side], side_names[side]);
+        return error_set(error,
+                         "--%s starts from %s; give the encoder with --%s-encoder or its architecture with "
+                         "--%s-config",
+                         side_names[side], side == TEXT ? "tokens" : "pixels", side_names[side],
+                         side_names[side]);
     if (!encoder_config_read(&job->encoders[side], json, error)) return false;
     if (encoder_config_is_text(&job->encoders[side]) != (side == TEXT))
         return error_set(error, "the encoder of --%s is no %s encoder", side_names[side], side_names[side]);
     if (store->blocks > (int64_t)job->encoders[side].blocks)
-        return error_set(error, "--%s has %" PRId64 " blocks behind it, but its encoder has only %zu", side_names[side],
-                         store->blocks, job->encoders[side].blocks);
+        return error_set(error, "--%s has %" PRId64 " blocks behind it, but its encoder has only %zu",
+                         side_names[side], store->blocks, job->encoders[side].blocks);
     return true;
 }
 
@@ -159,12 +173,12 @@ static bool check_side(const TrainJob *job, Side side, Error *error) {
     if (!store || !job->encoder_json[side]) return true;
     if (store->kind == FEATURE_HIDDEN)
         return store->width == config->width ||
-               error_set(error, "%s: hidden states of width %zu, but the encoder's is %zu", path, store->width,
-                         config->width);
+               error_set(error, "%s: hidden states of width %zu, but the encoder's is %zu", path,
+                         store->width, config->width);
     if (store->kind == FEATURE_PIXELS)
         return store->pixel_size == config->image_size ||
-               error_set(error, "%s: images of %zu pixels a side, but the encoder's are %zu", path, store->pixel_size,
-                         config->image_size);
+               error_set(error, "%s: images of %zu pixels a side, but the encoder's are %zu", path,
+                         store->pixel_size, config->image_size);
     uint32_t *ids = memory_need(encoder_config_most_tokens(config), sizeof *ids);
     bool fine = true;
     for (uint32_t i = 0; fine && i < feature_store_items(store); i++) {
@@ -211,7 +225,8 @@ static bool create_recommender(TrainJob *job, Error *error) {
 static bool load_encoder(TrainJob *job, Side side, Error *error) {
     const char *path = side == TEXT ? job->request->text_encoder : job->request->image_encoder;
     if (!path || !job->encoder_json[side]) return true;
-    const char *prefix = side == TEXT ? recommender_text_prefix() : recommender_image_prefix(&job->encoders[side]);
+    const char *prefix =
+        side == TEXT ? recommender_text_prefix() : recommender_image_prefix(&job->encoders[side]);
     const ModelFilter filter = {.prefix = prefix, .keep = prefix};
     ModelFound found;
     StreamReader *reader = stream_reader_open_kind(path, "encoder", error);
@@ -241,8 +256,8 @@ static bool load_init(TrainJob *job, Error *error) {
     if (!reader) return false;
     const bool fine = model_file_read(reader, job->recommender->parameters, &filter, &found, error);
     if (fine) {
-        log_report("%s: %zu tensors taken, %zu kept frozen, %zu left; %zu of this model start afresh", request->init,
-                   found.loaded, found.kept, found.left,
+        log_report("%s: %zu tensors taken, %zu kept frozen, %zu left; %zu of this model start afresh",
+                   request->init, found.loaded, found.kept, found.left,
                    job->recommender->parameters->count - found.loaded);
         job->init_content = stream_reader_content(reader);
     }
@@ -250,7 +265,8 @@ static bool load_init(TrainJob *job, Error *error) {
     return fine;
 }
 
-/* Blocks that go on from hidden states are of an encoder that exists: they must not start from random weights. */
+/* Blocks that go on from hidden states are of an encoder that exists: they must not start from random
+ * weights. */
 static bool check_weights(const TrainJob *job, Error *error) {
     const ParameterSet *set = job->recommender->parameters;
     for (Side side = TEXT; side < SIDES; side++) {
@@ -258,8 +274,9 @@ static bool check_weights(const TrainJob *job, Error *error) {
         const ParameterGroup group = side == TEXT ? GROUP_TEXT : GROUP_IMAGE;
         for (size_t i = 0; i < set->count; i++)
             if (set->list[i]->group == group && !set->list[i]->loaded)
-                return error_set(error, "the weights of %s above the blocks of --%s are missing; give them with "
-                                        "--%s-encoder or --init",
+                return error_set(error,
+                                 "the weights of %s above the blocks of --%s are missing; give them with "
+                                 "--%s-encoder or --init",
                                  set->list[i]->name, side_names[side], side_names[side]);
     }
     return true;
@@ -279,7 +296,8 @@ static bool prepare(TrainJob *job, Error *error) {
     parameter_set_initialise(set, (uint64_t)job->request->settings.seed);
     if (job->recommender->item_table) {
         Parameter *table = job->recommender->item_table;
-        if (!table->loaded) memset(table->value, 0, table->columns * sizeof(float)); /* the padding item's row */
+        if (!table->loaded)
+            memset(table->value, 0, table->columns * sizeof(float)); /* the padding item's row */
         item_names_keep(set, job->behaviours.item_count, kept_item_name, job);
     }
     return true;
@@ -293,7 +311,8 @@ static json_t *model_header(const TrainJob *job, const Program *program) {
                             job->encoder_json[side] ? json_incref(job->encoder_json[side]) : json_null());
     if (job->trainer.best_epoch) {
         const bool last = job->trainer.options.keep_last;
-        json_object_set_new(header, "epoch", json_integer(last ? job->trainer.epoch : job->trainer.best_epoch));
+        json_object_set_new(header, "epoch",
+                            json_integer(last ? job->trainer.epoch : job->trainer.best_epoch));
         if (!last) json_object_set(header, "valid", job->trainer.best_valid);
     }
     header_sign(header, program->name, options_record(program));
@@ -301,7 +320,8 @@ static json_t *model_header(const TrainJob *job, const Program *program) {
     for (Side side = TEXT; side < SIDES; side++) {
         if (job->stores[side]) header_add_input(header, side_names[side], job->stores[side]->header);
         if (job->weights_header[side])
-            header_add_input(header, side == TEXT ? "text-encoder" : "image-encoder", job->weights_header[side]);
+            header_add_input(header, side == TEXT ? "text-encoder" : "image-encoder",
+                             job->weights_header[side]);
     }
     if (job->vectors) header_add_input(header, "items", job->vectors->header);
     if (job->catalogue.names) header_add_input(header, "catalog", NULL);
@@ -316,13 +336,15 @@ static bool write_model(TrainJob *job, const Program *program, Error *error) {
     if (!writer) return false;
     stream_writer_add_content(writer, "users", json_incref(job->behaviours.content));
     for (Side side = TEXT; side < SIDES; side++) {
-        if (job->stores[side]) stream_writer_add_content(writer, side_names[side], json_incref(job->stores[side]->content));
+        if (job->stores[side])
+            stream_writer_add_content(writer, side_names[side], json_incref(job->stores[side]->content));
         if (job->weights_content[side])
             stream_writer_add_content(writer, side == TEXT ? "text-encoder" : "image-encoder",
                                       json_incref(job->weights_content[side]));
     }
     if (job->vectors) stream_writer_add_content(writer, "items", json_incref(job->vectors->content));
-    if (job->catalogue.names) stream_writer_add_content(writer, "catalog", json_incref(job->catalogue.content));
+    if (job->catalogue.names)
+        stream_writer_add_content(writer, "catalog", json_incref(job->catalogue.content));
     if (job->init_content) stream_writer_add_content(writer, "init", json_incref(job->init_content));
     if (!model_file_write(writer, job->recommender->parameters, error)) {
         stream_writer_abandon(writer);

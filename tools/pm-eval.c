@@ -1,0 +1,106 @@
+#include "core/log.h"
+#include "eval/baselines.h"
+#include "eval/evaluation.h"
+
+static EvaluationRequest request = {
+    .split = "test", .cutoffs = "5,10,20", .candidates = "kept", .unknown_items = "error", .compute = "f32"};
+
+static Option options[] = {
+    {.name = "model",
+     .kind = OPTION_PATH,
+     .value = &request.model,
+     .argument = "MODEL.pmt",
+     .help = "the model whose user encoder ranks the items"},
+    {.name = "items",
+     .kind = OPTION_PATH,
+     .value = &request.items,
+     .argument = "ITEMS.pmt",
+     .help = "item vectors (pm-fuse)"},
+    {.name = "users",
+     .kind = OPTION_PATH,
+     .value = &request.users,
+     .argument = "USERS.tsv",
+     .help = "the behaviours"},
+    {.name = "baseline",
+     .kind = OPTION_TEXT,
+     .value = &request.baseline,
+     .argument = "NAME",
+     .choices = BASELINE_NAMES,
+     .help = "instead of a model: popularity, co-occurrence"},
+    {.name = "catalog",
+     .kind = OPTION_PATH,
+     .value = &request.catalog,
+     .argument = "ITEMS.tsv",
+     .help = "the items of a baseline, in place of --items"},
+    {.name = "split",
+     .kind = OPTION_TEXT,
+     .value = &request.split,
+     .argument = "NAME",
+     .choices = "valid|test",
+     .help = "valid, test"},
+    {.name = "k",
+     .kind = OPTION_TEXT,
+     .value = &request.cutoffs,
+     .argument = "LIST",
+     .help = "of HR@k and NDCG@k"},
+    {.name = "candidates",
+     .kind = OPTION_TEXT,
+     .value = &request.candidates,
+     .argument = "WHICH",
+     .choices = "kept|all",
+     .help = "items that users met (kept), or all"},
+    {.name = "cold",
+     .kind = OPTION_FLAG,
+     .value = &request.cold,
+     .help = "also by whether the target was in any training row"},
+    {.name = "ranks",
+     .kind = OPTION_PATH,
+     .value = &request.ranks,
+     .argument = "FILE.tsv",
+     .help = "user TAB rank"},
+    {.name = "json", .kind = OPTION_FLAG, .value = &request.json, .help = "print one JSON object"},
+    {.name = "max-seq-len",
+     .kind = OPTION_INTEGER,
+     .value = &request.max_seq_len,
+     .argument = "L",
+     .maximum = 65536,
+     .help = "most inputs; 0: the model's, or 20"},
+    {.name = "min-seq-len",
+     .kind = OPTION_INTEGER,
+     .value = &request.min_seq_len,
+     .argument = "N",
+     .maximum = 65536,
+     .help = "shortest users kept; 0: the model's, or 3"},
+    {.name = "unknown-items",
+     .kind = OPTION_TEXT,
+     .value = &request.unknown_items,
+     .argument = "WHAT",
+     .choices = "error|drop",
+     .help = "items of users that are not given: error, drop"},
+    {0},
+};
+
+static Program program = {
+    .name = "pm-eval",
+    .usage = "(--model MODEL.pmt --items ITEMS.pmt | --baseline NAME --catalog ITEMS.tsv) --users USERS.tsv",
+    .purpose = "Ranks every user's held-out item among all items, and prints HR@k and NDCG@k.",
+    .example =
+        "  pm-eval --model model.pmt --items items.pmt --users users.tsv --split test --json | jq "
+        "'.\"HR@10\"'",
+    .options = options,
+};
+
+int main(int argc, char **argv) {
+    const int first = options_parse(&program, argc, argv);
+    Error error;
+    if (first < argc) options_wrong_usage(&program, "unexpected operand %s", argv[first]);
+    if (!request.users) options_wrong_usage(&program, "--users is needed");
+    if (!request.model == !request.baseline)
+        options_wrong_usage(&program, "give one of --model and --baseline");
+    if (request.model && !request.items) options_wrong_usage(&program, "--model needs --items");
+    if (!request.items == !request.catalog)
+        options_wrong_usage(&program, "give the items with one of --items and --catalog");
+    if (evaluate(&request, &error)) return 0;
+    log_error("%s", error.message);
+    return 1;
+}
