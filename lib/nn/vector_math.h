@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#pragma GCC push_options
-#pragma GCC optimize("fp-contract=fast")
 
 static inline float vector_exp(float x) {
     const float clipped = fminf(fmaxf(x, -87.0f), 88.0f);
@@ -57,6 +55,5 @@ static inline float vector_tanh(float x) {
     return 1.0f - 2.0f / (1.0f + vector_exp(2.0f * x));
 }
 
-#pragma GCC pop_options
 
 #endif
