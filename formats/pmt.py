@@ -480,13 +480,26 @@ def copy_stream(path, output):
             writer.add_content(role, content)
 
 
+def escape(key):
+    """As pm-cat --keys prints a key: control bytes as \\t, \\n, \\xNN."""
+    special = {9: b"\\t", 10: b"\\n", 92: b"\\\\"}
+    return b"".join(special.get(byte, b"\\x%02x" % byte if byte < 32 or byte == 127 else bytes([byte])) for byte in key)
+
+
+def print_keys(key, tensors):
+    for name, array in tensors.items():
+        shape = ",".join(map(str, array.shape))
+        line = f"\t{name}\t{NAMES[array.dtype]}\t[{shape}]\n".encode()
+        sys.stdout.buffer.write(escape(key) + line)
+    if not tensors:
+        sys.stdout.buffer.write(escape(key) + b"\n")
+
+
 def look(command, path):
     with Reader(path) as reader:
         for key, tensors in reader:
-            for name, array in tensors.items():
-                if command == "keys":
-                    shape = ",".join(map(str, array.shape))
-                    print(key.decode(errors="backslashreplace"), name, NAMES[array.dtype], f"[{shape}]", sep="\t")
+            if command == "keys":
+                print_keys(key, tensors)
         if command == "header":
             print(json.dumps({**reader.header, "content": reader.content, "records": reader.count}, indent=2))
         if command == "verify":
