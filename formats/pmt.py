@@ -97,7 +97,7 @@ def hash_of(data):
     return value.digest()
 
 
-def content_join(content, following):
+def content_append(content, following):
     """The content of two streams that follow each other."""
     joined = {"hash": hash_of((content["hash"] + following["hash"]).encode())}
     if content.get("inputs") is None and following.get("inputs") is None:
@@ -108,7 +108,7 @@ def content_join(content, following):
         if known is None:
             inputs[role] = new
         elif new is not None and known != new:
-            inputs[role] = content_join(known, new)
+            inputs[role] = content_append(known, new)
     joined["inputs"] = inputs
     return joined
 
@@ -344,7 +344,7 @@ class Reader:
         content = {"hash": digest}
         if "inputs" in end:
             content["inputs"] = end["inputs"]
-        self.content = content_join(self.content, content) if self.content else content
+        self.content = content_append(self.content, content) if self.content else content
         self._in_segment = False
 
     def _take_record(self, value):

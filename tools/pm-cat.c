@@ -1,6 +1,6 @@
 #include "core/log.h"
 #include "core/options.h"
-#include "stream/join.h"
+#include "stream/concatenate.h"
 #include "stream/reader.h"
 
 #include <inttypes.h>
@@ -46,7 +46,7 @@ static Program program = {
     .name = "pm-cat",
     .usage = "[--header | --keys | --verify] [--select GLOBS] [-o FILE] [FILE.pmt…]",
     .purpose =
-        "Joins tensor streams of one kind, selects records from them, or looks into them. Parts of\n"
+        "Concatenates tensor streams of one kind, selects records from them, or looks into them. Parts of\n"
         "models become one model when their configurations agree and no tensor comes twice.",
     .example = "  pm-cat --select 'user_encoder.*' old.pmt | pm-cat - encoders.pmt -o new.pmt",
     .options = options,
@@ -54,14 +54,14 @@ static Program program = {
 
 static bool join_files(char **names, int count, Error *error) {
     json_t *record = options_record(&program);
-    const JoinRequest request = {.names = names,
-                                 .count = count,
-                                 .output = arguments.output,
-                                 .globs = arguments.select,
-                                 .tool = program.name,
-                                 .options = record};
-    JoinCounts counts;
-    const bool fine = stream_join(&request, &counts, error);
+    const Concatenation request = {.names = names,
+                                   .count = count,
+                                   .output = arguments.output,
+                                   .globs = arguments.select,
+                                   .tool = program.name,
+                                   .options = record};
+    RecordCounts counts;
+    const bool fine = stream_concatenate(&request, &counts, error);
     json_decref(record);
     if (fine && arguments.select)
         log_report("kept %" PRIu64 " of %" PRIu64 " records", counts.kept, counts.seen);

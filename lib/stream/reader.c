@@ -218,7 +218,7 @@ static bool take_end(StreamReader *reader, const json_t *end, Error *error) {
     json_t *inputs = json_object_get(end, "inputs");
     if (inputs) json_object_set(content, "inputs", inputs);
     if (reader->content) {
-        json_t *joined = content_join(reader->content, content);
+        json_t *joined = content_append(reader->content, content);
         json_decref(reader->content);
         json_decref(content);
         content = joined;

@@ -456,7 +456,7 @@ static void contents_join(void) {
                             "text", "hash", "t1");
     json_t *two = json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}}}", "hash", "b", "inputs", "items", "hash",
                             "i", "text", "hash", "t2", "image", "hash", "m");
-    json_t *joined = content_join(one, two);
+    json_t *joined = content_append(one, two);
     ContentHash *hash = content_hash_create();
     content_hash_update(hash, "ab", 2);
     char ab[CONTENT_HASH_TEXT], t12[CONTENT_HASH_TEXT];
@@ -480,14 +480,14 @@ static void models_join_when_their_tensors_fit(void) {
                             "text_encoder", "hidden_size", 8);
     json_t *two = json_pack("{s:s, s:{s:i, s:f, s:i}, s:{s:i}}", "kind", "model", "config", "dim", 64, "lr",
                             0.2, "user-heads", 2, "image_encoder", "hidden_size", 9);
-    CHECK(model_header_join(one, two, &error), "%s", error.message);
+    CHECK(model_header_merge(one, two, &error), "%s", error.message);
     const json_t *config = json_object_get(one, "config");
     CHECK(json_real_value(json_object_get(config, "lr")) == 0.1);
     CHECK(json_integer_value(json_object_get(config, "user-heads")) == 2);
     CHECK(json_object_get(one, "image_encoder") && json_object_get(one, "text_encoder"));
     json_object_set_new(json_object_get(two, "config"), "dim", json_integer(32));
     json_object_set_new(two, "text_encoder", json_pack("{s:i}", "hidden_size", 7));
-    CHECK(!model_header_join(one, two, &error));
+    CHECK(!model_header_merge(one, two, &error));
     CHECK(strstr(error.message, "dim is 64 and 32") &&
               strstr(error.message, "text_encoder.hidden_size is 8 and 7"),
           "%s", error.message);
