@@ -97,7 +97,7 @@ def hash_of(data):
     return value.digest()
 
 
-def content_join(content, following):
+def content_append(content, following):
     """The content of two streams that follow each other."""
     joined = {"hash": hash_of((content["hash"] + following["hash"]).encode())}
     if content.get("inputs") is None and following.get("inputs") is None:
@@ -108,7 +108,7 @@ def content_join(content, following):
         if known is None:
             inputs[role] = new
         elif new is not None and known != new:
-            inputs[role] = content_join(known, new)
+            inputs[role] = content_append(known, new)
     joined["inputs"] = inputs
     return joined
 
@@ -344,7 +344,7 @@ class Reader:
         content = {"hash": digest}
         if "inputs" in end:
             content["inputs"] = end["inputs"]
-        self.content = content_join(self.content, content) if self.content else content
+        self.content = content_append(self.content, content) if self.content else content
         self._in_segment = False
 
     def _take_record(self, value):
@@ -480,13 +480,26 @@ def copy_stream(path, output):
             writer.add_content(role, content)
 
 
+def escape(key):
+    """As pm-cat --keys prints a key: control bytes as \\t, \\n, \\xNN."""
+    special = {9: b"\\t", 10: b"\\n", 92: b"\\\\"}
+    return b"".join(special.get(byte, b"\\x%02x" % byte if byte < 32 or byte == 127 else bytes([byte])) for byte in key)
+
+
+def print_keys(key, tensors):
+    for name, array in tensors.items():
+        shape = ",".join(map(str, array.shape))
+        line = f"\t{name}\t{NAMES[array.dtype]}\t[{shape}]\n".encode()
+        sys.stdout.buffer.write(escape(key) + line)
+    if not tensors:
+        sys.stdout.buffer.write(escape(key) + b"\n")
+
+
 def look(command, path):
     with Reader(path) as reader:
         for key, tensors in reader:
-            for name, array in tensors.items():
-                if command == "keys":
-                    shape = ",".join(map(str, array.shape))
-                    print(key.decode(errors="backslashreplace"), name, NAMES[array.dtype], f"[{shape}]", sep="\t")
+            if command == "keys":
+                print_keys(key, tensors)
         if command == "header":
             print(json.dumps({**reader.header, "content": reader.content, "records": reader.count}, indent=2))
         if command == "verify":

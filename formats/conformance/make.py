@@ -121,17 +121,18 @@ def make_records():
     good("tensors-16", segment(header, [record(b"v1", *[tensor(f"t{i}", "u8", (1,)) for i in range(16)])]), "16 tensors", 1)
     good("tensors-0", segment(header, [[b"v1", []]]), "a record without tensors", 1)
     good("records-0", segment(header, []), "no records", 0)
-    good("keys", segment(header, [record(b""), record(bytes(range(256))), record("schlüssel"), record(b"k" * 65536),
+    good("keys", segment(header, [record(b""), record(""), record(bytes(range(256))), record("schlüssel"), record(b"k" * 65536),
                                   record(b"v1"), record(b"v1")]),
-         "keys: empty, all bytes, a string, the longest, twice the same", 6)
-    parts = [tensor("hidden", "f32", (2, 3), [b"abcdefg", b"", b"hijklmnopqrstuvw", b"x"]), tensor("none", "f32", (0,), [])]
+         "keys: empty, all bytes, a string, the longest, twice the same", 7)
+    parts = [tensor("hidden", "f32", (2, 3), [b"abcdefg", b"", b"hijklmnopqrstuvw", b"x"]), tensor("none", "f32", (0,), []),
+             tensor("empty-first", "u8", (4,), [b"", b"", b"ab", b"", b"cd", b""]), tensor("empty", "u8", (0,), [b"", b""])]
     good("parts", segment(header, [record(b"v1", *parts), record(b"v2")]), "data in parts", 2)
     good("parts-1024", segment(header, [record(b"v1", tensor("t", "u8", (1024,), [b"x"] * 1024))]), "as many parts as may be", 1)
     good("name-256", segment(header, [record(b"v1", tensor("n" * 256))]), "the longest name of a tensor", 1)
 
 
 def make_headers():
-    extra = {**header, "x": {"list": [None, True, -1, 2**63 - 1, -2**63, 0.5, "ü\0"], "map": {"": {}}}}
+    extra = {**header, "x": {"list": [None, True, -1, 2**63 - 1, -2**63, 0.5, "ü\0", ""], "map": {"": {}, "empty": ""}}, "": ""}
     good("header-unknown-keys", segment(extra, [record()]), "values of all types under unknown keys", 1)
     deep = 0
     for _ in range(30):

@@ -185,12 +185,6 @@ static void parse_all(const Program *program, Option **all, size_t count, int ar
 }
 
 int options_parse(Program *program, int argc, char **argv) {
-    const size_t own = count_options(program->options), shared = count_options(common_options);
-    Option **all = memory_need(own + shared, sizeof *all);
-    for (size_t i = 0; i < own; i++)
-        all[i] = &program->options[i];
-    for (size_t i = 0; i < shared; i++)
-        all[own + i] = &common_options[i];
     log_open(program->name, LOG_NORMAL);
     for (int i = 1; i < argc; i++) /* before parsing, so that --help shows defaults, not what was given */
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
@@ -198,6 +192,12 @@ int options_parse(Program *program, int argc, char **argv) {
             exit(0);
         } else if (!strcmp(argv[i], "--"))
             break;
+    const size_t own = count_options(program->options), shared = count_options(common_options);
+    Option **all = memory_need(own + shared, sizeof *all);
+    for (size_t i = 0; i < own; i++)
+        all[i] = &program->options[i];
+    for (size_t i = 0; i < shared; i++)
+        all[own + i] = &common_options[i];
     parse_all(program, all, own + shared, argc, argv);
     free(all);
     if (common.version) {

@@ -43,7 +43,7 @@ json_t *content_of_hash(const ContentHash *hash) {
     return json_pack("{s:s}", "hash", text);
 }
 
-static json_t *join_inputs(const json_t *inputs, const json_t *more) {
+static json_t *append_inputs(const json_t *inputs, const json_t *more) {
     json_t *joined = json_is_object(inputs) ? json_copy((json_t *)inputs) : json_object();
     const char *role;
     json_t *content;
@@ -52,12 +52,12 @@ static json_t *join_inputs(const json_t *inputs, const json_t *more) {
         if (!known || json_is_null(known))
             json_object_set(joined, role, content);
         else if (!json_is_null(content) && !json_equal(known, content))
-            json_object_set_new(joined, role, content_join(known, content));
+            json_object_set_new(joined, role, content_append(known, content));
     }
     return joined;
 }
 
-json_t *content_join(const json_t *content, const json_t *next) {
+json_t *content_append(const json_t *content, const json_t *next) {
     ContentHash *hash = content_hash_create();
     const json_t *texts[] = {json_object_get(content, "hash"), json_object_get(next, "hash")};
     for (int i = 0; i < 2; i++)
@@ -65,6 +65,6 @@ json_t *content_join(const json_t *content, const json_t *next) {
     json_t *joined = content_of_hash(hash);
     content_hash_destroy(hash);
     const json_t *inputs = json_object_get(content, "inputs"), *more = json_object_get(next, "inputs");
-    if (inputs || more) json_object_set_new(joined, "inputs", join_inputs(inputs, more));
+    if (inputs || more) json_object_set_new(joined, "inputs", append_inputs(inputs, more));
     return joined;
 }

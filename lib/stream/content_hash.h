@@ -21,6 +21,6 @@ json_t *content_of_hash(const ContentHash *hash);
 
 /* The content of two streams that follow each other: the hash of the texts of both hashes, and of every input
  * the same, or what both have when it is equal. A new reference. */
-json_t *content_join(const json_t *content, const json_t *next);
+json_t *content_append(const json_t *content, const json_t *next);
 
 #endif

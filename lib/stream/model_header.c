@@ -31,7 +31,7 @@ static void join_members(json_t *map, const json_t *other, bool (*matters)(const
     }
 }
 
-bool model_header_join(json_t *header, const json_t *other, Error *error) {
+bool model_header_merge(json_t *header, const json_t *other, Error *error) {
     json_t *config = json_deep_copy(json_object_get(header, "config"));
     json_t *rest = json_copy((json_t *)other), *one = json_object(), *two = json_object();
     json_object_del(rest, "provenance");

@@ -9,6 +9,6 @@
 /* Adds to `header` what only `other` has, so that it describes the tensors of both. Settings of training may
  * differ, and stay as they are in `header`; any other difference (in what shapes the tensors, in an encoder's
  * configuration) is an error that lists the keys. */
-bool model_header_join(json_t *header, const json_t *other, Error *error);
+bool model_header_merge(json_t *header, const json_t *other, Error *error);
 
 #endif

@@ -10,7 +10,8 @@ static json_t *nothing(Error *error, const char *what) {
 }
 
 static json_t *text_from_msgpack(const msgpack_object_str *text, Error *error) {
-    json_t *value = json_stringn(text->ptr, text->size);
+    /* msgpack-c leaves the pointer of an empty text as it happens to be. */
+    json_t *value = json_stringn(text->size ? text->ptr : "", text->size);
     return value ? value : nothing(error, "a text is not UTF-8");
 }
 
@@ -28,10 +29,11 @@ static json_t *array_from_msgpack(const msgpack_object_array *array, Error *erro
 
 static bool add_member(json_t *map, const msgpack_object_kv *pair, Error *error) {
     if (pair->key.type != MSGPACK_OBJECT_STR) return error_set(error, "a key is not a string");
-    const msgpack_object_str *key = &pair->key.via.str;
-    if (key->size > RECORD_MAX_KEY) return error_set(error, "a key is too long");
-    if (memchr(key->ptr, 0, key->size)) return error_set(error, "a key contains a NUL");
-    char *name = strndup(key->ptr, key->size);
+    msgpack_object_str key = pair->key.via.str;
+    if (!key.size) key.ptr = ""; /* as it happens to be otherwise */
+    if (key.size > RECORD_MAX_KEY) return error_set(error, "a key is too long");
+    if (memchr(key.ptr, 0, key.size)) return error_set(error, "a key contains a NUL");
+    char *name = strndup(key.ptr, key.size);
     if (!name) return error_set(error, "out of memory");
     bool fine = !json_object_get(map, name) || error_set(error, "the key '%.64s' comes twice", name);
     json_t *value = fine ? json_from_msgpack(&pair->val, error) : NULL;

@@ -218,7 +218,7 @@ static bool take_end(StreamReader *reader, const json_t *end, Error *error) {
     json_t *inputs = json_object_get(end, "inputs");
     if (inputs) json_object_set(content, "inputs", inputs);
     if (reader->content) {
-        json_t *joined = content_join(reader->content, content);
+        json_t *joined = content_append(reader->content, content);
         json_decref(reader->content);
         json_decref(content);
         content = joined;
@@ -248,29 +248,29 @@ static bool take_map(StreamReader *reader, size_t size, Error *error) {
     return fine;
 }
 
-/* Texts get their NUL in the buffer, over the first byte of what follows, which is unpacked already. */
+/* Texts get their NUL in the buffer, over the first byte of what follows, which is unpacked already. The
+ * pointer of an empty one means nothing, as msgpack-c leaves it as it happens to be. */
 static const char *terminate(StreamReader *reader, const char *text, size_t size) {
+    if (!size) return "";
     reader->buffer[(size_t)(text - (const char *)reader->buffer) + size] = 0;
     return text;
 }
 
-/* Moves the parts of a tensor together. */
-static bool join_parts(StreamReader *reader, const msgpack_object_array *parts, const char **data,
+/* Moves the parts of a tensor together, to where the first lies. */
+static bool join_parts(StreamReader *reader, const msgpack_object_array *parts, RecordTensor *tensor,
                        uint64_t *size, Error *error) {
-    unsigned char *to = NULL;
+    unsigned char *to = reader->buffer;
     *size = 0;
-    *data = (const char *)reader->buffer;
     for (uint32_t i = 0; i < parts->size; i++) {
         if (parts->ptr[i].type != MSGPACK_OBJECT_BIN)
-            return fail(reader, error, "a part of a tensor is not binary data");
+            return fail(reader, error, "a part of tensor '%s' is not binary data", tensor->name);
         const msgpack_object_bin *part = &parts->ptr[i].via.bin;
-        if (!to) {
-            to = reader->buffer + (part->ptr - (const char *)reader->buffer);
-            *data = (const char *)to;
-        }
-        if (part->size) memmove(to + *size, part->ptr, part->size);
+        if (!part->size) continue;
+        if (!*size) to += part->ptr - (const char *)reader->buffer;
+        memmove(to + *size, part->ptr, part->size);
         *size += part->size;
     }
+    tensor->data = to;
     return true;
 }
 
@@ -310,16 +310,11 @@ static bool parse_tensor(StreamReader *reader, const msgpack_object *object, Rec
     const msgpack_object *fields = object->via.array.ptr, *data = &fields[3];
     if (!parse_names(reader, fields, tensor, error) || !parse_shape(reader, &fields[2], tensor, error))
         return false;
-    if (data->type == MSGPACK_OBJECT_BIN) {
-        tensor->data = data->via.bin.ptr;
-        *size = data->via.bin.size;
-        return true;
-    }
-    if (data->type != MSGPACK_OBJECT_ARRAY)
+    if (data->type == MSGPACK_OBJECT_ARRAY) return join_parts(reader, &data->via.array, tensor, size, error);
+    if (data->type != MSGPACK_OBJECT_BIN)
         return fail(reader, error, "the data of tensor '%s' is not binary", tensor->name);
-    const char *joined;
-    if (!join_parts(reader, &data->via.array, &joined, size, error)) return false;
-    tensor->data = joined;
+    *size = data->via.bin.size;
+    tensor->data = *size ? data->via.bin.ptr : "";
     return true;
 }
 

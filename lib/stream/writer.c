@@ -15,7 +15,7 @@
 #define STREAM_PART_BYTES ((size_t)1 << 30)
 #endif
 
-enum { COMPRESSION_LEVEL = 3, STAGED_BYTES = 1 << 16 };
+enum { STAGED_BYTES = 1 << 16 };
 
 struct StreamWriter {
     OutputFile *file;
@@ -77,17 +77,26 @@ static bool check_header(const json_t *header, Error *error) {
     return error_set(error, "a header with more than %d levels cannot be written", SCAN_MAX_DEPTH);
 }
 
-/* One worker: compression beside the caller's work, and the same bytes whatever the machine. */
+/* One worker: compression beside the caller's work, and the same bytes whatever the machine. Small jobs, so
+ * that the reader at the other end of a pipe need not wait long. */
 static bool start_compression(StreamWriter *writer, Error *error) {
+    static const struct {
+        ZSTD_cParameter parameter;
+        int value;
+    } settings[] = {
+        {ZSTD_c_compressionLevel, 3},
+        {ZSTD_c_checksumFlag, 1},
+        {ZSTD_c_nbWorkers, 1},
+        {ZSTD_c_jobSize, 1 << 20},
+    };
     writer->context = ZSTD_createCCtx();
     writer->compressed_size = ZSTD_CStreamOutSize();
     writer->compressed = memory_need(writer->compressed_size, 1);
-    if (writer->context &&
-        !ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, COMPRESSION_LEVEL)) &&
-        !ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_checksumFlag, 1)) &&
-        !ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, ZSTD_c_nbWorkers, 1)))
-        return true;
-    return error_set(error, "libzstd cannot be set up (out of memory, or built without threads)");
+    bool fine = writer->context;
+    for (size_t i = 0; fine && i < sizeof settings / sizeof *settings; i++)
+        fine =
+            !ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, settings[i].parameter, settings[i].value));
+    return fine || error_set(error, "libzstd cannot be set up (out of memory, or built without threads)");
 }
 
 StreamWriter *stream_writer_open(const char *path, const json_t *header, Error *error) {
