@@ -68,7 +68,7 @@ static void encode_words(const ByteBpe *model, const uint8_t *at, const uint8_t 
         for (word.count = 0; at < next; at++)
             token_ids_append(&word, model->byte_ids[*at]);
         bpe_merge(model->merges, &word);
-        for (size_t i = 0; i < word.count; i++)
+        for (size_t i = 0; i < word.count && ids->count < limit; i++)
             token_ids_append(ids, word.ids[i]);
     }
     free(word.ids);

@@ -1,6 +1,7 @@
 /* SentencePiece models with the ids of XLM-RoBERTa: <s> 0, <pad> 1, </s> 2, <unk> 3, and piece n of the
  * model, whose own <unk>, <s>, </s> are 0, 1, 2, is id n + 1; <mask> comes last. */
 #include "core/memory.h"
+#include "text/sentencepiece_check.h"
 #include "text/sentencepiece_shim.h"
 #include "text/tokenizer_kind.h"
 
@@ -20,6 +21,10 @@ static bool open_sentencepiece(Tokenizer *tokenizer, const char *path, ContentHa
     char message[SENTENCEPIECE_MESSAGE];
     unsigned char *bytes = tokenizer_read_file(path, &size, hash, error);
     if (!bytes) return false;
+    if (!sentencepiece_check(bytes, size, error)) {
+        free(bytes);
+        return error_prefix(error, "%s: not a SentencePiece model: ", path);
+    }
     SentencePieceModel *model = sentencepiece_load(bytes, size, message);
     free(bytes);
     if (!model) return error_set(error, "%s: not a SentencePiece model: %s", path, message);
@@ -42,20 +47,30 @@ static void close_sentencepiece(void *state) {
     sentencepiece_free(state);
 }
 
-static void take_piece(void *ids, int32_t piece) {
-    token_ids_append(ids, piece == 0 ? UNKNOWN : piece + SHIFT);
+typedef struct Taker {
+    TokenIds *ids;
+    size_t limit;
+} Taker;
+
+static void take_piece(void *context, int32_t piece) {
+    const Taker *taker = context;
+    if (taker->ids->count < taker->limit) token_ids_append(taker->ids, piece == 0 ? UNKNOWN : piece + SHIFT);
 }
 
 static bool encode_sentencepiece(const void *state, const char *text, size_t size, size_t limit,
                                  TokenIds *ids, Error *error) {
     char message[SENTENCEPIECE_MESSAGE];
-    (void)limit; /* the best path depends on the whole text */
-    return sentencepiece_encode(state, text, size, take_piece, ids, message) ||
+    Taker taker = {ids, limit}; /* the best path depends on the whole text all the same */
+    return sentencepiece_encode(state, text, size, take_piece, &taker, message) ||
            error_set(error, "SentencePiece fails: %s", message);
 }
 
+/* Others, as CamemBERT, shift the same kind of file by another number. */
+static const char *const model_types[] = {"xlm-roberta", "xlm-roberta-xl", NULL};
+
 const TokenizerKind sentencepiece_tokenizer = {
     .name = "sentencepiece",
+    .model_types = model_types,
     .file = "sentencepiece.bpe.model",
     .suffix = ".model",
     .open = open_sentencepiece,
