@@ -22,8 +22,6 @@ bool catalogue_split_line(const LineReader *reader, const Line *line, CatalogueL
     if (name_size > RECORD_MAX_KEY) return refuse(reader, line, "the item name is longer than 64 KiB", error);
     if (memchr(line->bytes, ' ', name_size))
         return refuse(reader, line, "a space in the item name; users.tsv could not name this item", error);
-    if (memchr(line->bytes, 0, name_size))
-        return refuse(reader, line, "a NUL byte in the item name; is the file UTF-16, or no text?", error);
     if (memchr(parsed->text, '\t', parsed->text_size))
         return refuse(reader, line, "a second TAB; a text holds none (write a space)", error);
     return true;

@@ -75,9 +75,9 @@ bool encoder_limits_check(const EncoderLimits *limits, const char *folder, const
                          "%s: the encoder has positions for %" PRId64 " tokens; give --max-tokens %" PRId64
                          " or less, not %zu",
                          folder, limits->positions, limits->positions, max_tokens);
-    return tokenizer->largest_id < limits->vocabulary_size ||
+    return tokenizer->vocabulary_size <= limits->vocabulary_size ||
            error_set(error,
-                     "%s: %s has ids up to %" PRId64 ", but the encoder's vocab_size is %" PRId64
+                     "%s: %s has %" PRId64 " ids, but the encoder's vocab_size is %" PRId64
                      "; they do not belong together",
-                     folder, tokenizer->kind->file, tokenizer->largest_id, limits->vocabulary_size);
+                     folder, tokenizer->kind->file, tokenizer->vocabulary_size, limits->vocabulary_size);
 }

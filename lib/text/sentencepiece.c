@@ -34,7 +34,6 @@ static bool open_sentencepiece(Tokenizer *tokenizer, const char *path, ContentHa
     tokenizer->first = 0;
     tokenizer->last = 2;
     tokenizer->vocabulary_size = mask + 1;
-    tokenizer->largest_id = mask - 1;
     tokenizer->specials[0] = (SpecialToken){"<s>", 0, false};
     tokenizer->specials[1] = (SpecialToken){"<pad>", 1, false};
     tokenizer->specials[2] = (SpecialToken){"</s>", 2, false};

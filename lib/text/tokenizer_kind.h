@@ -35,7 +35,7 @@ struct Tokenizer {
     const TokenizerKind *kind;
     void *state;
     int32_t first, last; /* special tokens around every text */
-    int64_t vocabulary_size, largest_id;
+    int64_t vocabulary_size;
     SpecialToken specials[TOKENIZER_MAX_SPECIALS]; /* fewer end with one without a text */
     char *description;
 };
