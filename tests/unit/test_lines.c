@@ -176,7 +176,7 @@ static void random_bytes_are_read_or_refused(void) {
     random_seed(&random, 1, 0);
     int read = 0, refused = 0;
     for (int i = 0; i < 3000; i++) {
-        char bytes[64];
+        char bytes[64] = {0};
         Catalogue catalogue;
         Error error;
         const size_t size = random_below(&random, sizeof bytes);

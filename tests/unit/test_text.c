@@ -214,6 +214,58 @@ static void ill_formed_utf8_is_found_and_replaced(void) {
     }
 }
 
+/* A text of words, `count` times over. */
+static char *repeat(const char *words, size_t count, size_t *size) {
+    const size_t length = strlen(words);
+    char *text = memory_need(count * length + 1, 1);
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + i * length, words, length);
+    *size = count * length;
+    return text;
+}
+
+static void of_long_texts_the_start_will_do(void) {
+    static const char *const words[] = {"toy 000 story ", "\xe2\x98\x83 \xe2\x98\x83\xe2\x98\x83 a ",
+                                        "mystery  "};
+    Error error;
+    Tokenizer *tokenizer = tokenizer_open_file(golden("items2k.model"), &error);
+    CHECK(tokenizer, "%s", error.message);
+    for (int i = 0; i < 3 && tokenizer; i++) {
+        TokenIds ids[2] = {{0}, {0}};
+        bool cut[2];
+        const size_t counts[2] = {2000, 1000000}; /* in one go, and by a part */
+        for (int k = 0; k < 2; k++) {
+            size_t size;
+            char *text = repeat(words[i], counts[k], &size);
+            CHECK(tokenizer_encode(tokenizer, text, size, 512, false, &ids[k], &cut[k], &error), "%s",
+                  error.message);
+            free(text);
+        }
+        CHECK(cut[0] && cut[1] && ids[0].count == 512 && ids[1].count == 512 &&
+                  !memcmp(ids[0].ids, ids[1].ids, 512 * sizeof *ids->ids),
+              "%s", words[i]);
+        free(ids[0].ids);
+        free(ids[1].ids);
+    }
+    tokenizer_close(tokenizer);
+}
+
+static void texts_that_would_take_all_memory_are_refused(void) {
+    Error error;
+    bool cut;
+    size_t size;
+    TokenIds ids = {0};
+    Tokenizer *tokenizer = tokenizer_open_file(golden("items2k.model"), &error);
+    CHECK(tokenizer, "%s", error.message);
+    char *text = repeat("x", 5 << 20, &size);
+    CHECK(tokenizer && !tokenizer_encode(tokenizer, text, size, 50, false, &ids, &cut, &error),
+          "5 MiB in one word");
+    CHECK(strstr(error.message, "too long"), "%s", error.message);
+    free(text);
+    free(ids.ids);
+    tokenizer_close(tokenizer);
+}
+
 /* Expected ids: Hugging Face's tokenizers 0.23.2, special tokens in the texts parsed. */
 static void check_folder(const char *folder, bool keep_case, const char *expected) {
     Error error;
@@ -271,5 +323,6 @@ static void bytes_are_ids_from_4(void) {
 RUN_TESTS(TEST(lowercase_is_that_of_python), TEST(lowercase_of_every_code_point),
           TEST(final_sigma_looks_over_ignorable_characters), TEST(sentencepiece_nmt_nfkc),
           TEST(sentencepiece_nfkc_english), TEST(sentencepiece_nfkc_japanese),
+          TEST(of_long_texts_the_start_will_do), TEST(texts_that_would_take_all_memory_are_refused),
           TEST(ill_formed_utf8_is_found_and_replaced), TEST(wordpiece_uncased), TEST(wordpiece_cased),
           TEST(byte_level_bpe), TEST(bytes_are_ids_from_4))
