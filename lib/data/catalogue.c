@@ -1,5 +1,6 @@
 #include "data/catalogue.h"
 
+#include "stream/record.h"
 #include "text/utf8.h"
 
 #include <inttypes.h>
@@ -18,10 +19,9 @@ bool catalogue_split_line(const LineReader *reader, const Line *line, CatalogueL
     const size_t name_size = (size_t)(tab - line->bytes);
     *parsed = (CatalogueLine){line->bytes, tab + 1, name_size, line->size - name_size - 1};
     if (!name_size) return refuse(reader, line, "no item name before the TAB", error);
+    if (name_size > RECORD_MAX_KEY) return refuse(reader, line, "the item name is longer than 64 KiB", error);
     if (memchr(line->bytes, ' ', name_size))
         return refuse(reader, line, "a space in the item name; users.tsv could not name this item", error);
-    if (memchr(line->bytes, 0, name_size))
-        return refuse(reader, line, "a NUL byte in the item name; is the file UTF-16, or no text?", error);
     if (memchr(parsed->text, '\t', parsed->text_size))
         return refuse(reader, line, "a second TAB; a text holds none (write a space)", error);
     return true;

@@ -10,8 +10,8 @@ typedef struct CatalogueLine {
     size_t name_size, text_size;
 } CatalogueLine;
 
-/* Splits a line of items.tsv at its first TAB and checks it: a name that is not empty and holds no space and
- * no NUL, a text without a TAB. A message names file and line. */
+/* Splits a line of items.tsv at its first TAB and checks it: a name that is not empty and holds no space, a
+ * text without a TAB. A message names file and line. */
 bool catalogue_split_line(const LineReader *reader, const Line *line, CatalogueLine *parsed, Error *error);
 
 /* As catalogue_split_line, and refuses a text that is not UTF-8: the message names file, line and byte. */

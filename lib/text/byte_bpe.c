@@ -68,7 +68,7 @@ static void encode_words(const ByteBpe *model, const uint8_t *at, const uint8_t 
         for (word.count = 0; at < next; at++)
             token_ids_append(&word, model->byte_ids[*at]);
         bpe_merge(model->merges, &word);
-        for (size_t i = 0; i < word.count; i++)
+        for (size_t i = 0; i < word.count && ids->count < limit; i++)
             token_ids_append(ids, word.ids[i]);
     }
     free(word.ids);
@@ -109,12 +109,16 @@ static bool find_bytes(ByteBpe *model, const json_t *vocabulary, const char *pat
     return true;
 }
 
+/* The last of the special tokens may be missing. */
+enum { MASK = 4 };
+
 static bool find_specials(Tokenizer *tokenizer, const json_t *vocabulary, const char *path, Error *error) {
     static const char *const names[] = {"<s>", "</s>", "<unk>", "<pad>", "<mask>"};
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i <= MASK; i++) {
         const json_t *id = json_object_get(vocabulary, names[i]);
+        if (!id && i == MASK) break;
         if (!id) return error_set(error, "%s: not the vocabulary of a RoBERTa: no %s", path, names[i]);
-        tokenizer->specials[i] = (SpecialToken){names[i], (int32_t)json_integer_value(id), i == 4};
+        tokenizer->specials[i] = (SpecialToken){names[i], (int32_t)json_integer_value(id), i == MASK};
     }
     tokenizer->first = tokenizer->specials[0].id;
     tokenizer->last = tokenizer->specials[1].id;
@@ -129,9 +133,8 @@ static bool check_ids(Tokenizer *tokenizer, json_t *vocabulary, const char *path
         if (value < 0 || value >= INT32_MAX)
             return error_set(error, "%s: the id of %s is not a number from 0 to %d", path, key,
                              INT32_MAX - 1);
-        if (value > tokenizer->largest_id) tokenizer->largest_id = value;
+        if (value >= tokenizer->vocabulary_size) tokenizer->vocabulary_size = value + 1;
     }
-    tokenizer->vocabulary_size = tokenizer->largest_id + 1;
     return true;
 }
 

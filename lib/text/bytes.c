@@ -8,7 +8,6 @@ static bool open_bytes(Tokenizer *tokenizer, const char *path, ContentHash *hash
     tokenizer->first = 0;
     tokenizer->last = 2;
     tokenizer->vocabulary_size = FIRST_BYTE + 256;
-    tokenizer->largest_id = FIRST_BYTE + 255;
     tokenizer->specials[0] = (SpecialToken){"<s>", 0, false};
     tokenizer->specials[1] = (SpecialToken){"<pad>", 1, false};
     tokenizer->specials[2] = (SpecialToken){"</s>", 2, false};

@@ -4,6 +4,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <sentencepiece_processor.h>
+#include <string>
 #include <unistd.h>
 #include <vector>
 
@@ -77,6 +78,14 @@ bool sentencepiece_is_unknown(const SentencePieceModel *model, int32_t piece) {
 
 bool sentencepiece_is_control(const SentencePieceModel *model, int32_t piece) {
     return model->processor.IsControl(piece);
+}
+
+bool sentencepiece_keeps_words_apart(const SentencePieceModel *model) {
+    for (int32_t piece = 0; piece < sentencepiece_count(model); piece++) {
+        const std::string &text = model->processor.IdToPiece(piece);
+        if (text.find("\u2581", 1) != text.npos || text.find(' ', 1) != text.npos) return false;
+    }
+    return true;
 }
 
 bool sentencepiece_encode(const SentencePieceModel *model, const char *text, size_t size,

@@ -22,6 +22,10 @@ int32_t sentencepiece_count(const SentencePieceModel *model);
 bool sentencepiece_is_unknown(const SentencePieceModel *model, int32_t piece);
 bool sentencepiece_is_control(const SentencePieceModel *model, int32_t piece);
 
+/* Whether a space (U+2581 in pieces) is nowhere but at the start of a piece, so that no piece reaches over
+ * the end of a word. */
+bool sentencepiece_keeps_words_apart(const SentencePieceModel *model);
+
 /* Calls `take` with the number of each piece of the text. False with a message on failure. */
 bool sentencepiece_encode(const SentencePieceModel *model, const char *text, size_t size,
                           void (*take)(void *context, int32_t piece), void *context,

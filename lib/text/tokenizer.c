@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "text/encoder_limits.h"
 #include "text/tokenizer_kind.h"
 
 #include <stdio.h>
@@ -68,7 +69,7 @@ Tokenizer *tokenizer_open_file(const char *path, Error *error) {
     return open_kind(kinds[0], path, error);
 }
 
-Tokenizer *tokenizer_open_folder(const char *folder, Error *error) {
+static Tokenizer *open_in_folder(const char *folder, Error *error) {
     for (int i = 0; i < KINDS; i++) {
         char *path;
         if (!kinds[i]->file) continue;
@@ -80,6 +81,18 @@ Tokenizer *tokenizer_open_folder(const char *folder, Error *error) {
     }
     error_set(error, "%s: no tokenizer here: none of sentencepiece.bpe.model, vocab.txt, vocab.json", folder);
     return NULL;
+}
+
+Tokenizer *tokenizer_open_folder(const char *folder, size_t max_tokens, Error *error) {
+    EncoderLimits limits;
+    if (!encoder_limits_read(&limits, folder, error)) return NULL;
+    Tokenizer *tokenizer = open_in_folder(folder, error);
+    if (tokenizer && !encoder_limits_check(&limits, folder, tokenizer, max_tokens, error)) {
+        tokenizer_close(tokenizer);
+        tokenizer = NULL;
+    }
+    encoder_limits_free(&limits);
+    return tokenizer;
 }
 
 Tokenizer *tokenizer_open_bytes(void) {
@@ -100,10 +113,6 @@ const char *tokenizer_description(const Tokenizer *tokenizer) {
 
 int64_t tokenizer_vocabulary_size(const Tokenizer *tokenizer) {
     return tokenizer->vocabulary_size;
-}
-
-int64_t tokenizer_largest_id(const Tokenizer *tokenizer) {
-    return tokenizer->largest_id;
 }
 
 /* The first special token in the text, which then begins at text[*at]; NULL when there is none. */

@@ -20,8 +20,9 @@ void token_ids_append(TokenIds *ids, int32_t id);
  * beside it), all others SentencePiece. */
 Tokenizer *tokenizer_open_file(const char *path, Error *error);
 
-/* The one whose file lies in a Hugging Face folder. */
-Tokenizer *tokenizer_open_folder(const char *folder, Error *error);
+/* The one whose file lies in a Hugging Face folder, checked against the config.json there: the encoder must
+ * have a position for each of max_tokens tokens and an embedding for every id. */
+Tokenizer *tokenizer_open_folder(const char *folder, size_t max_tokens, Error *error);
 
 /* Of UTF-8 bytes, which needs no file. */
 Tokenizer *tokenizer_open_bytes(void);
@@ -33,9 +34,6 @@ const char *tokenizer_description(const Tokenizer *tokenizer);
 
 /* All ids are below it. */
 int64_t tokenizer_vocabulary_size(const Tokenizer *tokenizer);
-
-/* The largest id of a text in which special tokens are not parsed. */
-int64_t tokenizer_largest_id(const Tokenizer *tokenizer);
 
 /* Sets *ids to the ids of a text in well-formed UTF-8: the first special token, at most max_tokens − 2 of the
  * text's own, the last special token; *cut says whether there were more. With parse_special a literal <s>,

@@ -18,6 +18,10 @@ typedef struct TokenizerKind {
     const char *file;   /* what it is called in a Hugging Face folder; NULL when it needs none */
     const char *suffix; /* by which other files are recognised; NULL: by no other */
 
+    /* The encoders (model_type in config.json, ends with NULL) whose ids these are; NULL: the special tokens
+     * that `open` looks for tell. */
+    const char *const *model_types;
+
     /* Fills in what follows `kind` in the tokenizer and adds every file that it reads to `hash`. */
     bool (*open)(Tokenizer *tokenizer, const char *path, ContentHash *hash, Error *error);
     void (*close)(void *state);
@@ -31,7 +35,7 @@ struct Tokenizer {
     const TokenizerKind *kind;
     void *state;
     int32_t first, last; /* special tokens around every text */
-    int64_t vocabulary_size, largest_id;
+    int64_t vocabulary_size;
     SpecialToken specials[TOKENIZER_MAX_SPECIALS]; /* fewer end with one without a text */
     char *description;
 };

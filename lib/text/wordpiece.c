@@ -158,10 +158,14 @@ static int64_t read_vocabulary(WordPiece *model, const char *bytes, size_t size)
     return line;
 }
 
+/* The last of the special tokens may be missing. */
+enum { MASK = 4 };
+
 static bool find_specials(Tokenizer *tokenizer, WordPiece *model, const char *path, Error *error) {
     static const char *const names[] = {"[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]"};
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i <= MASK; i++) {
         const size_t number = name_table_find(model->pieces, names[i], strlen(names[i]));
+        if (number == SIZE_MAX && i == MASK) break;
         if (number == SIZE_MAX)
             return error_set(error, "%s: not the vocabulary of a BERT: no line %s", path, names[i]);
         tokenizer->specials[i] = (SpecialToken){names[i], model->ids[number], false};
@@ -190,7 +194,6 @@ static bool open_wordpiece(Tokenizer *tokenizer, const char *path, ContentHash *
     WordPiece *model = tokenizer->state = memory_need(1, sizeof *model);
     model->pieces = name_table_create();
     tokenizer->vocabulary_size = read_vocabulary(model, bytes, size);
-    tokenizer->largest_id = tokenizer->vocabulary_size - 1;
     free(bytes);
     return find_specials(tokenizer, model, path, error) && read_settings(model, path, hash, error);
 }

@@ -118,18 +118,23 @@ static void check_ids(const char *what, const json_t *want, const TokenIds *got)
     CHECK(same, "%s", what);
 }
 
-static void encode_and_check(const Tokenizer *tokenizer, const char *text, size_t size, size_t max_tokens,
-                             bool parse, const json_t *want, const char *what) {
+static void encode(const Tokenizer *tokenizer, const char *text, size_t size, size_t max_tokens, bool parse,
+                   const json_t *want, const char *what) {
     TokenIds ids = {0};
     Error error;
-    size_t lower_size;
     bool cut;
-    char *lower = lowercase(text, size, &lower_size);
-    CHECK(tokenizer_encode(tokenizer, lower, lower_size, max_tokens, parse, &ids, &cut, &error), "%s",
+    CHECK(tokenizer_encode(tokenizer, text, size, max_tokens, parse, &ids, &cut, &error), "%s",
           error.message);
     check_ids(what, want, &ids);
-    free(lower);
     free(ids.ids);
+}
+
+static void encode_lowered(const Tokenizer *tokenizer, const char *text, size_t size, size_t max_tokens,
+                           bool parse, const json_t *want, const char *what) {
+    size_t lower_size;
+    char *lower = lowercase(text, size, &lower_size);
+    encode(tokenizer, lower, lower_size, max_tokens, parse, want, what);
+    free(lower);
 }
 
 static void check_model(const char *model, const char *expected) {
@@ -144,12 +149,13 @@ static void check_model(const char *model, const char *expected) {
     while (tokenizer && line_reader_next(reader, &line, &error) > 0) {
         const json_t *want = json_array_get(objects, i++), *parsed = json_object_get(want, "parsed50");
         CHECK(catalogue_parse_line(reader, &line, &item, &error), "%s", error.message);
-        CHECK(!strncmp(item.name, json_string_value(json_object_get(want, "id")), item.name_size));
-        encode_and_check(tokenizer, item.text, item.text_size, 50, false, json_object_get(want, "ids50"),
-                         line.bytes);
-        encode_and_check(tokenizer, item.text, item.text_size, 16, false, json_object_get(want, "ids16"),
-                         line.bytes);
-        if (parsed) encode_and_check(tokenizer, item.text, item.text_size, 50, true, parsed, line.bytes);
+        CHECK(!strncmp(item.name, json_string_value(json_object_get(want, "id")), item.name_size), "%s",
+              item.name);
+        encode_lowered(tokenizer, item.text, item.text_size, 50, false, json_object_get(want, "ids50"),
+                       line.bytes);
+        encode_lowered(tokenizer, item.text, item.text_size, 16, false, json_object_get(want, "ids16"),
+                       line.bytes);
+        if (parsed) encode_lowered(tokenizer, item.text, item.text_size, 50, true, parsed, line.bytes);
     }
     CHECK(i == 155 && i == json_array_size(objects), "%zu texts", i);
     line_reader_close(reader);
@@ -179,7 +185,7 @@ static void check_invalid(const Tokenizer *tokenizer, const char *model) {
         const json_t *want = json_array_get(objects, i), *replaced = json_object_get(want, "replaced");
         char place[64];
         size_t size;
-        CHECK(line_reader_next(reader, &line, &error) == 1);
+        CHECK(line_reader_next(reader, &line, &error) == 1, "line %zu", i + 1);
         const json_int_t byte = json_integer_value(json_object_get(want, "first_bad_byte_in_line"));
         const bool refused = !catalogue_parse_line(reader, &line, &item, &error);
         snprintf(place, sizeof place, "%s:%zu:%d: ", "texts-invalid.tsv", i + 1, (int)byte);
@@ -187,10 +193,10 @@ static void check_invalid(const Tokenizer *tokenizer, const char *model) {
         char *text = utf8_replace_ill_formed(item.text, item.text_size, &size);
         CHECK(size == json_string_length(replaced) && !memcmp(text, json_string_value(replaced), size), "%s",
               text);
-        encode_and_check(tokenizer, text, size, 50, false, json_object_get(want, model), line.bytes);
+        encode_lowered(tokenizer, text, size, 50, false, json_object_get(want, model), line.bytes);
         free(text);
     }
-    CHECK(line_reader_next(reader, &line, &error) == 0);
+    CHECK(line_reader_next(reader, &line, &error) == 0, "more lines than objects");
     line_reader_close(reader);
     json_decref(objects);
 }
@@ -208,7 +214,115 @@ static void ill_formed_utf8_is_found_and_replaced(void) {
     }
 }
 
+/* A text of words, `count` times over. */
+static char *repeat(const char *words, size_t count, size_t *size) {
+    const size_t length = strlen(words);
+    char *text = memory_need(count * length + 1, 1);
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + i * length, words, length);
+    *size = count * length;
+    return text;
+}
+
+static void of_long_texts_the_start_will_do(void) {
+    static const char *const words[] = {"toy 000 story ", "\xe2\x98\x83 \xe2\x98\x83\xe2\x98\x83 a ",
+                                        "mystery  "};
+    Error error;
+    Tokenizer *tokenizer = tokenizer_open_file(golden("items2k.model"), &error);
+    CHECK(tokenizer, "%s", error.message);
+    for (int i = 0; i < 3 && tokenizer; i++) {
+        TokenIds ids[2] = {{0}, {0}};
+        bool cut[2];
+        const size_t counts[2] = {2000, 1000000}; /* in one go, and by a part */
+        for (int k = 0; k < 2; k++) {
+            size_t size;
+            char *text = repeat(words[i], counts[k], &size);
+            CHECK(tokenizer_encode(tokenizer, text, size, 512, false, &ids[k], &cut[k], &error), "%s",
+                  error.message);
+            free(text);
+        }
+        CHECK(cut[0] && cut[1] && ids[0].count == 512 && ids[1].count == 512 &&
+                  !memcmp(ids[0].ids, ids[1].ids, 512 * sizeof *ids->ids),
+              "%s", words[i]);
+        free(ids[0].ids);
+        free(ids[1].ids);
+    }
+    tokenizer_close(tokenizer);
+}
+
+static void texts_that_would_take_all_memory_are_refused(void) {
+    Error error;
+    bool cut;
+    size_t size;
+    TokenIds ids = {0};
+    Tokenizer *tokenizer = tokenizer_open_file(golden("items2k.model"), &error);
+    CHECK(tokenizer, "%s", error.message);
+    char *text = repeat("x", 5 << 20, &size);
+    CHECK(tokenizer && !tokenizer_encode(tokenizer, text, size, 50, false, &ids, &cut, &error),
+          "5 MiB in one word");
+    CHECK(strstr(error.message, "too long"), "%s", error.message);
+    free(text);
+    free(ids.ids);
+    tokenizer_close(tokenizer);
+}
+
+/* Expected ids: Hugging Face's tokenizers 0.23.2, special tokens in the texts parsed. */
+static void check_folder(const char *folder, bool keep_case, const char *expected) {
+    Error error;
+    Line line;
+    CatalogueLine item;
+    size_t i = 0;
+    json_t *objects = read_lines(expected);
+    Tokenizer *tokenizer = tokenizer_open_folder(golden(folder), 50, &error);
+    CHECK(tokenizer, "%s", error.message);
+    LineReader *reader = line_reader_open(golden("texts.tsv"), &error);
+    while (tokenizer && line_reader_next(reader, &line, &error) > 0) {
+        const json_t *want = json_object_get(json_array_get(objects, i++), "ids50");
+        CHECK(catalogue_parse_line(reader, &line, &item, &error), "%s", error.message);
+        if (keep_case)
+            encode(tokenizer, item.text, item.text_size, 50, true, want, line.bytes);
+        else
+            encode_lowered(tokenizer, item.text, item.text_size, 50, true, want, line.bytes);
+    }
+    CHECK(i == 155, "%zu texts", i);
+    line_reader_close(reader);
+    tokenizer_close(tokenizer);
+    json_decref(objects);
+}
+
+static void wordpiece_uncased(void) {
+    check_folder("bert-uncased", false, "expected-bert-uncased.jsonl");
+}
+
+static void wordpiece_cased(void) {
+    check_folder("bert-cased", true, "expected-bert-cased.jsonl");
+}
+
+static void byte_level_bpe(void) {
+    check_folder("roberta", true, "expected-roberta.jsonl");
+    check_folder("roberta-prefix", false, "expected-roberta-prefix.jsonl");
+}
+
+static void bytes_are_ids_from_4(void) {
+    Error error;
+    bool cut;
+    TokenIds ids = {0};
+    Tokenizer *tokenizer = tokenizer_open_bytes();
+    CHECK(tokenizer_vocabulary_size(tokenizer) == 260, "a vocabulary of another size");
+    CHECK(tokenizer_encode(tokenizer, "a\xc3\xa9", 3, 5, false, &ids, &cut, &error), "%s", error.message);
+    const int32_t want[] = {0, 4 + 'a', 4 + 0xc3, 4 + 0xa9, 2};
+    CHECK(!cut && ids.count == 5 && !memcmp(ids.ids, want, sizeof want), "%zu ids", ids.count);
+    CHECK(tokenizer_encode(tokenizer, "abcd", 4, 5, false, &ids, &cut, &error), "%s", error.message);
+    CHECK(cut && ids.count == 5 && ids.ids[4] == 2, "%zu ids", ids.count);
+    CHECK(tokenizer_encode(tokenizer, "", 0, 5, false, &ids, &cut, &error), "%s", error.message);
+    CHECK(!cut && ids.count == 2 && ids.ids[0] == 0 && ids.ids[1] == 2, "%zu ids", ids.count);
+    free(ids.ids);
+    tokenizer_close(tokenizer);
+}
+
 RUN_TESTS(TEST(lowercase_is_that_of_python), TEST(lowercase_of_every_code_point),
           TEST(final_sigma_looks_over_ignorable_characters), TEST(sentencepiece_nmt_nfkc),
           TEST(sentencepiece_nfkc_english), TEST(sentencepiece_nfkc_japanese),
-          TEST(ill_formed_utf8_is_found_and_replaced))
+          TEST(of_long_texts_the_start_will_do), TEST(texts_that_would_take_all_memory_are_refused),
+          TEST(ill_formed_utf8_is_found_and_replaced), TEST(wordpiece_uncased), TEST(wordpiece_cased),
+          TEST(byte_level_bpe), TEST(bytes_are_ids_from_4))

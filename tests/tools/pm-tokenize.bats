@@ -1,0 +1,197 @@
+# pm-tokenize: from items.tsv to a stream of token ids, and how it fails.
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    golden=$PROJECT/tests/golden/tokens
+}
+
+# Sets $python to one that can read streams.
+need_python() {
+    local candidate
+    for candidate in python3 /usr/bin/python3; do
+        if "$candidate" -c 'import msgpack, zstandard, numpy' 2> /dev/null; then
+            python=$candidate
+            return
+        fi
+    done
+    skip "no Python with msgpack, zstandard and numpy"
+}
+
+# Prints a stream as item TAB ids, separated by spaces.
+ids() {
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PROJECT/formats "$python" -c '
+import pmt, sys
+with pmt.Reader(sys.argv[1]) as reader:
+    for key, tensors in reader:
+        assert list(tensors) == ["ids"] and tensors["ids"].dtype == "<i4", tensors
+        print(key.decode() + "\t" + " ".join(map(str, tensors["ids"])))
+' "$1"
+}
+
+# Prints the expected ids in the same form: FILE KEY.
+expected() {
+    "$python" -c '
+import json, sys
+for line in open(sys.argv[1]):
+    row = json.loads(line)
+    print(row["id"] + "\t" + " ".join(map(str, row[sys.argv[2]])))
+' "$golden/$1" "$2"
+}
+
+header() {
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PROJECT/formats "$python" -c '
+import pmt, sys
+with pmt.Reader(sys.argv[1]) as reader:
+    print(reader.header.get(sys.argv[2]))
+' "$1" "$2"
+}
+
+@test "the ids of three SentencePiece models, cut to 50 and to 16" {
+    need_python
+    for model in test_model test_ja_model items2k; do
+        for length in 50 16; do
+            pm-tokenize -q --model "$golden/$model.model" --max-tokens $length < "$golden/texts.tsv" > t.pmt
+            cmp <(ids t.pmt) <(expected expected-$model.jsonl ids$length)
+        done
+    done
+    [ "$(header t.pmt kind)" = tokens ]
+    [ "$(header t.pmt vocabulary_size)" = 2002 ]
+    [ "$(header t.pmt max_tokens)" = 16 ]
+    [[ "$(header t.pmt tokenizer)" =~ ^sentencepiece\ xxh3:[0-9a-f]{32}$ ]]
+}
+
+@test "the tokenizer of an encoder's folder, with the limits of its config.json" {
+    need_python
+    pm-tokenize -q --encoder "$golden/bert-uncased" --special parse "$golden/texts.tsv" -o t.pmt
+    cmp <(ids t.pmt) <(expected expected-bert-uncased.jsonl ids50)
+    pm-tokenize -q --encoder "$golden/roberta" --special parse --keep-case "$golden/texts.tsv" -o t.pmt
+    cmp <(ids t.pmt) <(expected expected-roberta.jsonl ids50)
+    pm-tokenize -q --encoder "$golden/roberta" --max-tokens 64 "$golden/texts.tsv" -o t.pmt
+    run pm-tokenize --encoder "$golden/roberta" --max-tokens 65 "$golden/texts.tsv" -o none.pmt
+    [ "$status" = 1 ]
+    [[ "$output" = *"give --max-tokens 64 or less, not 65" ]]
+    [ ! -e none.pmt ]
+}
+
+@test "bytes need no file" {
+    need_python
+    printf 'a\tHi\nb\t\n' | pm-tokenize -q --bytes > t.pmt
+    [ "$(ids t.pmt)" = $'a\t0 108 109 2\nb\t0 2' ]
+    [ "$(header t.pmt vocabulary_size)" = 260 ]
+    [ "$(header t.pmt tokenizer)" = bytes ]
+}
+
+@test "one line says how many items, empty texts and texts cut" {
+    need_python
+    run pm-tokenize --model "$golden/items2k.model" --max-tokens 16 "$golden/texts.tsv" -o t.pmt
+    [ "$status" = 0 ]
+    "$python" - "$golden/expected-items2k.jsonl" > want <<'EOF'
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+print("pm-tokenize: %d items, %d texts empty, %d cut to 16 tokens" % (
+    len(rows), sum(len(row["ids16"]) == 2 for row in rows), sum(len(row["ids50"]) > 16 for row in rows)))
+EOF
+    [ "$output" = "$(cat want)" ]
+}
+
+@test "any number of threads gives the same bytes" {
+    need_python
+    for i in $(seq 60); do sed "s/^/$i-/" "$golden/texts.tsv"; done > items.tsv
+    pm-tokenize -q --threads 1 --model "$golden/test_model.model" items.tsv -o one.pmt
+    pm-tokenize -q --threads 4 --model "$golden/test_model.model" items.tsv -o four.pmt
+    cmp one.pmt four.pmt
+    [ "$(ids one.pmt | wc -l)" = 9300 ]
+    cmp <(ids one.pmt | sed -n '9146,9300s/^60-//p') <(expected expected-test_model.jsonl ids50)
+}
+
+@test "text that is not UTF-8 is refused with its place, or replaced" {
+    need_python
+    run pm-tokenize --model "$golden/test_model.model" "$golden/texts-invalid.tsv" -o t.pmt
+    [ "$status" = 1 ]
+    [[ "$output" = "pm-tokenize: $golden/texts-invalid.tsv:1:7: "* ]]
+    [ "${#lines[@]}" = 1 ]
+    [ ! -e t.pmt ]
+    run pm-tokenize --invalid-utf8 replace --model "$golden/test_model.model" "$golden/texts-invalid.tsv" -o t.pmt
+    [ "$status" = 0 ]
+    [[ "$output" = *", 18 with U+FFFD for what was not UTF-8" ]]
+    cmp <(ids t.pmt) <(expected expected-invalid.jsonl test_model)
+}
+
+@test "bad items name file and line, and leave no output" {
+    check() {
+        printf "$1" > items.tsv
+        run pm-tokenize --bytes items.tsv -o t.pmt
+        [ "$status" = 1 ]
+        [[ "$output" = "pm-tokenize: items.tsv:$2"* ]] || { echo "$output"; false; }
+        [ "${#lines[@]}" = 1 ]
+        [ ! -e t.pmt ]
+    }
+    check '' ' no items'
+    check 'a\tx\nb\n' '2: no TAB'
+    check 'a\tx\n\n' '2: empty line'
+    check '\tx\n' '1: no item name'
+    check 'a b\tx\n' '1: a space in the item name'
+    check 'a\tx\ty\n' '1: a second TAB'
+    check 'a\tx\nb\t\na\ty\n' '3: item a stands on line 1 already'
+    check '\xff\xfea\0\t\0' '1: this is UTF-16'
+}
+
+@test "line ends and a byte order mark are no part of the text" {
+    need_python
+    printf '\xef\xbb\xbfa\thi\r\nb\tyo\r\n' | pm-tokenize -q --bytes > t.pmt
+    printf 'a\thi\nb\tyo' | pm-tokenize -q --bytes > u.pmt
+    cmp <(ids t.pmt) <(ids u.pmt)
+}
+
+@test "damaged tokenizers end in one line" {
+    for size in 0 1 1000 200000; do
+        head -c $size "$golden/items2k.model" > cut.model
+        run pm-tokenize --model cut.model "$golden/texts.tsv" -o t.pmt
+        [ "$status" = 1 ]
+        [ "${#lines[@]}" = 1 ]
+        [[ "$output" = "pm-tokenize: cut.model: not a SentencePiece model: "* ]]
+        [ ! -e t.pmt ]
+    done
+    run pm-tokenize --model . "$golden/texts.tsv" -o t.pmt
+    [ "$status" = 1 ]
+    [[ "$output" = *"Is a directory" ]]
+}
+
+@test "random bytes never crash it" {
+    need_python
+    "$python" -c '
+import random
+random.seed(1)
+for i in range(40):
+    noise = b"a\t" * (i % 2) + random.randbytes(3000)
+    open("noise-%d" % i, "wb").write(noise.replace(b" ", b"\t") if i % 4 > 1 else noise)
+'
+    for noise in noise-*; do
+        for how in error replace; do
+            run pm-tokenize --invalid-utf8 $how --model "$golden/test_model.model" $noise -o t.pmt
+            [ "$status" -le 1 ]
+            [ "${#lines[@]}" = 1 ]
+        done
+    done
+    # One text of all the noise, whose TABs and line ends are taken away.
+    { printf 'a\t'; tr -d '\t\n' < noise-0; } > items.tsv
+    pm-tokenize -q --invalid-utf8 replace --model "$golden/test_model.model" items.tsv -o t.pmt
+    [ "$(ids t.pmt | wc -w)" = 51 ]
+}
+
+@test "wrong usage is exit 2" {
+    for words in "" "--bytes --model x.model" "--bytes --max-tokens 1" "--bytes --special no" "--bytes a b" "--none"; do
+        run pm-tokenize $words
+        [ "$status" = 2 ]
+        [ "${#lines[@]}" = 1 ]
+    done
+}
+
+@test "a full disk is an error and a closed pipe is quiet" {
+    for i in $(seq 200); do sed "s/^/$i-/" "$golden/texts.tsv"; done > items.tsv
+    run bash -c 'pm-tokenize -q --bytes items.tsv > /dev/full'
+    [ "$status" = 1 ]
+    [[ "$output" = *"No space left on device" ]]
+    run bash -c 'pm-tokenize -q --bytes items.tsv | head -c 10 > /dev/null'
+    [ "$output" = "" ]
+}
