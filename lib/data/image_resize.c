@@ -152,7 +152,7 @@ static bool horizontal_set(ImageResizer *resizer, uint32_t width, Error *error) 
     return false;
 }
 
-static bool begin(void *context, uint32_t width, uint32_t height, Error *error) {
+static bool begin_image(void *context, uint32_t width, uint32_t height, Error *error) {
     ImageResizer *resizer = context;
     resizer->width = width;
     resizer->height = height;
@@ -238,7 +238,7 @@ static void vertical_pass(const ImageResizer *resizer, uint32_t i) {
     memcpy(row + x, rest, bytes - x);
 }
 
-static void row(void *context, const uint8_t *pixels) {
+static void take_row(void *context, const uint8_t *pixels) {
     ImageResizer *resizer = context;
     const bool is_last_pass = resizer->height == resizer->size;
     uint8_t *target = is_last_pass ? result_row(resizer, resizer->rows)
@@ -255,7 +255,7 @@ static void row(void *context, const uint8_t *pixels) {
 
 ImageSink image_resizer_sink(ImageResizer *resizer, uint8_t *pixels) {
     resizer->pixels = pixels;
-    return (ImageSink){resizer, begin, row};
+    return (ImageSink){resizer, begin_image, take_row};
 }
 
 void image_normalise(const uint8_t *pixels, size_t size, float *planes) {
