@@ -11,9 +11,8 @@
 /* Pillow's own limit: an image that claims more is refused before any of it is decoded. */
 #define IMAGE_MAX_PIXELS 178956970u
 
-/* In a row, a pixel is 4 bytes: red, green, blue, and one without meaning. IMAGE_ROW_MARGIN bytes that may be
- * read follow the last. */
-enum { IMAGE_PIXEL = 4, IMAGE_ROW_MARGIN = 4 };
+/* In a row, a pixel is 4 bytes: red, green, blue, and one without meaning. */
+enum { IMAGE_PIXEL = 4 };
 
 /* Takes an image row by row, from the top, as it is decoded; `begin` comes first and may refuse. */
 typedef struct ImageSink {

@@ -97,8 +97,8 @@ static void choose_conversion(Decoder *decoder) {
 static bool take_memory(Decoder *decoder) {
     const size_t rows = decoder->passes > 1 ? decoder->height : 1;
     const bool converts = decoder->colours == PNG_COLOR_TYPE_PALETTE || is_grey16(decoder);
-    decoder->pixels = memory_allocate(rows * decoder->row_bytes + IMAGE_ROW_MARGIN, 1, decoder->error);
-    if (converts) decoder->row = memory_allocate((size_t)decoder->width + 1, IMAGE_PIXEL, decoder->error);
+    decoder->pixels = memory_allocate(rows, decoder->row_bytes, decoder->error);
+    if (converts) decoder->row = memory_allocate(decoder->width, IMAGE_PIXEL, decoder->error);
     return decoder->pixels && (decoder->row || !converts);
 }
 

@@ -9,7 +9,7 @@
  * widens when reducing, weights with FRACTION bits, a horizontal pass into rounded bytes, then a vertical
  * one. */
 
-enum { FRACTION = 32 - 8 - 2, HALF = 1 << (FRACTION - 1), CHUNK = 64 };
+enum { FRACTION = 32 - 8 - 2, HALF = 1 << (FRACTION - 1), CHUNK = 64, CHUNK_LANES = CHUNK / 8 };
 
 typedef int32_t Lanes __attribute__((vector_size(32))); /* two pixels */
 typedef int32_t Pixel __attribute__((vector_size(16)));
@@ -29,9 +29,10 @@ struct ImageResizer {
     Filter horizontal, vertical;
     Lanes *lanes; /* the horizontal weights for two pixels at a time: [size, pairs] */
     size_t pairs, lanes_capacity;
-    int32_t *wide; /* the row that came, [width + 1, 4]: bytes widen faster all at once */
+    int32_t *wide; /* the row that came, [width + 2 pairs, 4]: bytes widen faster all at once */
     size_t wide_capacity;
-    uint8_t *ring; /* the last vertical.taps rows after the horizontal pass, [taps, stride] */
+    uint8_t *line; /* the row after the horizontal pass */
+    int32_t *ring; /* the last vertical.taps of them, widened: [taps, stride] */
     size_t ring_capacity, stride;
     uint32_t rows, done; /* rows that came; rows of the result that are finished */
     uint8_t *pixels;
@@ -41,6 +42,7 @@ ImageResizer *image_resizer_create(uint32_t size) {
     ImageResizer *resizer = memory_need(1, sizeof *resizer);
     resizer->size = size;
     resizer->stride = (3 * (size_t)size + CHUNK - 1) / CHUNK * CHUNK;
+    resizer->line = memory_need(resizer->stride, 1);
     for (int i = 0; i < 2; i++) {
         Filter *filter = i ? &resizer->vertical : &resizer->horizontal;
         filter->first = memory_need(size, sizeof *filter->first);
@@ -61,6 +63,7 @@ void image_resizer_destroy(ImageResizer *resizer) {
     filter_free(&resizer->vertical);
     free(resizer->lanes);
     free(resizer->wide);
+    free(resizer->line);
     free(resizer->ring);
     free(resizer);
 }
@@ -125,7 +128,8 @@ static bool take_aligned(void **block, size_t *capacity, size_t count, size_t si
     return *block || error_set(error, "out of memory: %zu elements of %zu bytes were needed", count, size);
 }
 
-/* The weight of a pixel stands in each of its four lanes. */
+/* The weight of a pixel stands in each of its four lanes. All outputs take as many pairs as the longest, some
+ * with weights of zero: a loop of one length runs faster. */
 static void spread_weights(ImageResizer *resizer) {
     const Filter *filter = &resizer->horizontal;
     for (size_t i = 0; i < resizer->size; i++)
@@ -136,15 +140,23 @@ static void spread_weights(ImageResizer *resizer) {
         }
 }
 
+static size_t longest_window(const Filter *filter, uint32_t size) {
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < size; i++)
+        if (filter->last[i] - filter->first[i] > longest) longest = filter->last[i] - filter->first[i];
+    return longest;
+}
+
 static bool horizontal_set(ImageResizer *resizer, uint32_t width, Error *error) {
     Filter *filter = &resizer->horizontal;
     if (filter->inputs == width) return true;
     if (!filter_set(filter, width, resizer->size, error)) return false;
-    resizer->pairs = (filter->taps + 1) / 2;
+    resizer->pairs = (longest_window(filter, resizer->size) + 1) / 2;
+    const size_t wide = (size_t)width + 2 * resizer->pairs;
     if (take_aligned((void **)&resizer->lanes, &resizer->lanes_capacity, resizer->size * resizer->pairs,
                      sizeof(Lanes), error) &&
-        take_aligned((void **)&resizer->wide, &resizer->wide_capacity, (size_t)width + 1, sizeof(Pixel),
-                     error)) {
+        take_aligned((void **)&resizer->wide, &resizer->wide_capacity, wide, sizeof(Pixel), error)) {
+        memset(resizer->wide, 0, wide * sizeof(Pixel));
         spread_weights(resizer);
         return true;
     }
@@ -152,7 +164,7 @@ static bool horizontal_set(ImageResizer *resizer, uint32_t width, Error *error) 
     return false;
 }
 
-static bool begin(void *context, uint32_t width, uint32_t height, Error *error) {
+static bool begin_image(void *context, uint32_t width, uint32_t height, Error *error) {
     ImageResizer *resizer = context;
     resizer->width = width;
     resizer->height = height;
@@ -161,20 +173,20 @@ static bool begin(void *context, uint32_t width, uint32_t height, Error *error) 
     if (height == resizer->size) return true;
     return filter_set(&resizer->vertical, height, resizer->size, error) &&
            take_aligned((void **)&resizer->ring, &resizer->ring_capacity,
-                        resizer->vertical.taps * resizer->stride, 1, error);
+                        resizer->vertical.taps * resizer->stride, sizeof *resizer->ring, error);
 }
 
 static uint8_t *result_row(const ImageResizer *resizer, uint32_t row) {
     return resizer->pixels + 3 * (size_t)row * resizer->size;
 }
 
-/* Output i as bytes, the fourth without meaning. */
-static PixelBytes horizontal_pixel(const ImageResizer *resizer, size_t i) {
-    const Filter *filter = &resizer->horizontal;
-    const uint32_t first = filter->first[i];
-    const size_t pairs = (filter->last[i] - first + 1) / 2;
-    const int32_t *source = resizer->wide + IMAGE_PIXEL * (size_t)first;
-    const Lanes *weights = resizer->lanes + i * resizer->pairs;
+static void widen(const uint8_t *bytes, int32_t *wide, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        wide[i] = bytes[i];
+}
+
+/* An output as bytes, the fourth without meaning. */
+static inline PixelBytes horizontal_pixel(const int32_t *source, const Lanes *weights, size_t pairs) {
     Lanes sum = {HALF, HALF, HALF, HALF};
     for (size_t pair = 0; pair < pairs; pair++) {
         Lanes pixels;
@@ -187,16 +199,35 @@ static PixelBytes horizontal_pixel(const ImageResizer *resizer, size_t i) {
     return __builtin_convertvector((value & ~over) | (over & 255), PixelBytes);
 }
 
-static void horizontal_pass(const ImageResizer *resizer, const uint8_t *pixels, uint8_t *target) {
-    const size_t samples = IMAGE_PIXEL * ((size_t)resizer->width + 1), last = resizer->size - 1;
-    for (size_t i = 0; i < samples; i++)
-        resizer->wide[i] = pixels[i];
-    for (size_t i = 0; i < last; i++, target += 3) {
-        const PixelBytes bytes = horizontal_pixel(resizer, i);
+static inline void horizontal_row(const ImageResizer *resizer, uint8_t *target, size_t pairs) {
+    const int32_t *wide = resizer->wide;
+    const uint32_t *first = resizer->horizontal.first;
+    const Lanes *weights = resizer->lanes;
+    const size_t last = resizer->size - 1;
+    for (size_t i = 0; i < last; i++, target += 3, weights += pairs) {
+        const PixelBytes bytes = horizontal_pixel(wide + IMAGE_PIXEL * (size_t)first[i], weights, pairs);
         memcpy(target, &bytes, 4); /* the next pixel overwrites the fourth */
     }
-    const PixelBytes bytes = horizontal_pixel(resizer, last);
+    const PixelBytes bytes = horizontal_pixel(wide + IMAGE_PIXEL * (size_t)first[last], weights, pairs);
     memcpy(target, &bytes, 3);
+}
+
+/* The short windows are those of enlarging and of reducing to a half; their loops are unrolled. */
+static void horizontal_pass(const ImageResizer *resizer, const uint8_t *pixels, uint8_t *target) {
+    widen(pixels, resizer->wide, IMAGE_PIXEL * (size_t)resizer->width);
+    switch (resizer->pairs) {
+    case 1:
+        horizontal_row(resizer, target, 1);
+        break;
+    case 2:
+        horizontal_row(resizer, target, 2);
+        break;
+    case 3:
+        horizontal_row(resizer, target, 3);
+        break;
+    default:
+        horizontal_row(resizer, target, resizer->pairs);
+    }
 }
 
 static void drop_fourth(const uint8_t *pixels, uint8_t *target, size_t width) {
@@ -204,58 +235,57 @@ static void drop_fourth(const uint8_t *pixels, uint8_t *target, size_t width) {
         memcpy(target + 3 * x, pixels + IMAGE_PIXEL * x, 3);
 }
 
-/* CHUNK bytes of a row of the result: sums stay in registers while the rows of the ring pass by. */
-static void vertical_chunk(const uint8_t *ring, size_t stride, uint32_t taps, uint32_t slot, uint32_t count,
-                           const int32_t *weights, uint8_t *target) {
-    int32_t sums[CHUNK];
-    for (int x = 0; x < CHUNK; x++)
-        sums[x] = HALF;
+/* CHUNK values of a row of the result: sums stay in registers while the rows of the ring pass by. */
+static void vertical_chunk(const Filter *filter, uint32_t i, const int32_t *ring, size_t stride,
+                           uint8_t *target) {
+    const uint32_t first = filter->first[i], count = filter->last[i] - first;
+    const int32_t *weights = filter->weights + (size_t)i * filter->taps;
+    uint32_t slot = first % filter->taps;
+    Lanes sums[CHUNK_LANES];
+    for (int k = 0; k < CHUNK_LANES; k++)
+        sums[k] = (Lanes){HALF, HALF, HALF, HALF, HALF, HALF, HALF, HALF};
     for (uint32_t y = 0; y < count; y++) {
-        const uint8_t *row = ring + slot * stride;
-        const int32_t weight = weights[y];
-        for (int x = 0; x < CHUNK; x++)
-            sums[x] += row[x] * weight;
-        slot = slot + 1 < taps ? slot + 1 : 0;
+        const Lanes *values = (const Lanes *)(ring + slot * stride);
+        for (int k = 0; k < CHUNK_LANES; k++)
+            sums[k] += values[k] * weights[y];
+        slot = slot + 1 < filter->taps ? slot + 1 : 0;
     }
-    for (int x = 0; x < CHUNK; x++) {
-        const int32_t value = sums[x] >> FRACTION;
-        target[x] = (uint8_t)(value > 255 ? 255 : value);
-    }
+    int32_t values[CHUNK];
+    memcpy(values, sums, sizeof values);
+    for (int x = 0; x < CHUNK; x++)
+        target[x] = (uint8_t)(values[x] >> FRACTION > 255 ? 255 : values[x] >> FRACTION);
 }
 
 static void vertical_pass(const ImageResizer *resizer, uint32_t i) {
-    const Filter *filter = &resizer->vertical;
-    const uint32_t first = filter->first[i], count = filter->last[i] - first, slot = first % filter->taps;
-    const int32_t *weights = filter->weights + (size_t)i * filter->taps;
     const size_t bytes = 3 * (size_t)resizer->size;
-    uint8_t *row = result_row(resizer, i);
-    size_t x = 0;
-    for (; x + CHUNK <= bytes; x += CHUNK)
-        vertical_chunk(resizer->ring + x, resizer->stride, filter->taps, slot, count, weights, row + x);
-    if (x == bytes) return;
-    uint8_t rest[CHUNK];
-    vertical_chunk(resizer->ring + x, resizer->stride, filter->taps, slot, count, weights, rest);
-    memcpy(row + x, rest, bytes - x);
+    uint8_t *target = result_row(resizer, i), rest[CHUNK];
+    for (size_t x = 0; x < bytes; x += CHUNK) {
+        const bool is_whole = x + CHUNK <= bytes;
+        vertical_chunk(&resizer->vertical, i, resizer->ring + x, resizer->stride,
+                       is_whole ? target + x : rest);
+        if (!is_whole) memcpy(target + x, rest, bytes - x);
+    }
 }
 
-static void row(void *context, const uint8_t *pixels) {
+static void take_row(void *context, const uint8_t *pixels) {
     ImageResizer *resizer = context;
+    const Filter *vertical = &resizer->vertical;
+    const uint32_t number = resizer->rows++;
     const bool is_last_pass = resizer->height == resizer->size;
-    uint8_t *target = is_last_pass ? result_row(resizer, resizer->rows)
-                                   : resizer->ring + resizer->rows % resizer->vertical.taps * resizer->stride;
+    uint8_t *target = is_last_pass ? result_row(resizer, number) : resizer->line;
     if (resizer->width == resizer->size)
         drop_fourth(pixels, target, resizer->width);
     else
         horizontal_pass(resizer, pixels, target);
-    resizer->rows++;
     if (is_last_pass) return;
-    while (resizer->done < resizer->size && resizer->vertical.last[resizer->done] <= resizer->rows)
+    widen(target, resizer->ring + number % vertical->taps * resizer->stride, resizer->stride);
+    while (resizer->done < resizer->size && vertical->last[resizer->done] <= resizer->rows)
         vertical_pass(resizer, resizer->done++);
 }
 
 ImageSink image_resizer_sink(ImageResizer *resizer, uint8_t *pixels) {
     resizer->pixels = pixels;
-    return (ImageSink){resizer, begin, row};
+    return (ImageSink){resizer, begin_image, take_row};
 }
 
 void image_normalise(const uint8_t *pixels, size_t size, float *planes) {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_MAP = 1 << 20, LARGEST_STEP = 1 << 30 };
+enum { FIRST_MAP = 1 << 20, LEAST_STEP = 1 << 26 };
 
 struct ImageStoreWriter {
     OutputFile *file;
@@ -92,8 +92,11 @@ static int put_once(const ImageStoreWriter *writer, MDB_val *key, MDB_val *value
     return status;
 }
 
+/* To twice the size while it is small, then by an eighth: what is reserved must be on the disk for a while.
+ */
 static bool grow(ImageStoreWriter *writer, Error *error) {
-    writer->map_size += writer->map_size < LARGEST_STEP ? writer->map_size : LARGEST_STEP;
+    const size_t size = writer->map_size, step = size / 8 > LEAST_STEP ? size / 8 : LEAST_STEP;
+    writer->map_size += size < step ? size : step;
     if (!reserve(writer, error)) return false;
     const int status = mdb_env_set_mapsize(writer->environment, writer->map_size);
     return !status || refuse_lmdb(writer, status, error);

@@ -238,9 +238,9 @@ static double resampled(const uint8_t *values, size_t stride, uint32_t inputs, u
 static void check_shape(uint32_t width, uint32_t height, uint32_t size) {
     Random random;
     random_seed(&random, width, height);
-    uint8_t *rows = malloc(((size_t)width * height + 1) * IMAGE_PIXEL);
+    uint8_t *rows = malloc((size_t)width * height * IMAGE_PIXEL);
     uint8_t *between = malloc(3 * (size_t)size * height), *pixels = malloc(3 * (size_t)size * size);
-    for (size_t i = 0; i < ((size_t)width * height + 1) * IMAGE_PIXEL; i++)
+    for (size_t i = 0; i < (size_t)width * height * IMAGE_PIXEL; i++)
         rows[i] = (uint8_t)random_next(&random);
     ImageResizer *resizer = image_resizer_create(size);
     const ImageSink sink = image_resizer_sink(resizer, pixels);
