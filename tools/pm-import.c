@@ -71,8 +71,8 @@ static Option options[] = {
     {.name = "rename",
      .kind = OPTION_TEXT,
      .value = &arguments.rename,
-     .argument = "FROM=TO,…",
-     .help = "beginnings of names, or names with a *"},
+     .argument = "RULES",
+     .help = "FROM=TO,...: beginnings, or names with a *"},
     {.name = "dtype",
      .kind = OPTION_TEXT,
      .value = &arguments.dtype,
@@ -93,49 +93,55 @@ static Program program = {
 
 typedef bool Import(const ImportRequest *request, Error *error);
 
-/* The one import that was asked for; ends the program when the options do not go together. */
-static Import *choose(ImportRequest *request, int operands, char *const *operand) {
-    const struct {
-        const char *value;
-        Import *import;
-        bool by_item;
-    } imports[] = {{arguments.hidden, import_hidden, true},
-                   {arguments.tokens, import_tokens, true},
-                   {arguments.pixels, import_pixels, true},
-                   {arguments.encoder, import_encoder, false},
-                   {arguments.model, import_model, false}};
-    int chosen = -1;
-    for (int i = 0; i < (int)(sizeof imports / sizeof *imports); i++) {
-        if (!imports[i].value) continue;
-        if (chosen >= 0)
+typedef struct Form {
+    const char **value; /* of its option */
+    Import *import;
+    bool by_item;
+} Form;
+
+/* The one form that was asked for; ends the program when it is not one. */
+static const Form *choose(void) {
+    static const Form forms[] = {{&arguments.hidden, import_hidden, true},
+                                 {&arguments.tokens, import_tokens, true},
+                                 {&arguments.pixels, import_pixels, true},
+                                 {&arguments.encoder, import_encoder, false},
+                                 {&arguments.model, import_model, false}};
+    const Form *chosen = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (!*forms[i].value) continue;
+        if (chosen)
             options_wrong_usage(&program, "only one of --hidden, --tokens, --pixels, --encoder, --model");
-        chosen = i;
+        chosen = &forms[i];
     }
-    if (chosen < 0)
-        options_wrong_usage(&program, "say one of --hidden, --tokens, --pixels, --encoder, --model");
-    const bool by_item = imports[chosen].by_item;
-    if (operands != by_item)
-        options_wrong_usage(&program, by_item ? "say the one file that holds the array"
-                                              : "nothing follows the options");
-    if (by_item && !arguments.items) options_wrong_usage(&program, "--items is needed");
-    if (!by_item && (arguments.items || arguments.mask || arguments.modality))
+    if (!chosen) options_wrong_usage(&program, "say one of --hidden, --tokens, --pixels, --encoder, --model");
+    return chosen;
+}
+
+/* Ends the program when there are options that mean nothing to the form. */
+static void check_options(const Form *form, int operands) {
+    if (operands != form->by_item)
+        options_wrong_usage(&program, form->by_item ? "say the one file that holds the array"
+                                                    : "nothing follows the options");
+    if (form->by_item && !arguments.items) options_wrong_usage(&program, "--items is needed");
+    if (!form->by_item && (arguments.items || arguments.mask || arguments.modality))
         options_wrong_usage(&program, "--items, --mask and --modality are for arrays by item");
-    if (by_item && (arguments.select || arguments.rename || arguments.config))
+    if (form->by_item && (arguments.select || arguments.rename || arguments.config))
         options_wrong_usage(&program, "--select, --rename and --config are for --encoder and --model");
     if (arguments.modality && !arguments.hidden) options_wrong_usage(&program, "--modality is for --hidden");
     if (arguments.mask && arguments.pixels)
         options_wrong_usage(&program, "--mask is for --hidden and --tokens");
-    if (arguments.dtype && by_item && (!arguments.hidden || !strcmp(arguments.dtype, "f16")))
+    if (arguments.dtype && form->by_item && (!arguments.hidden || !strcmp(arguments.dtype, "f16")))
         options_wrong_usage(&program, "of arrays by item, --dtype is for --hidden, and f32 or bf16");
-    request->file = by_item ? *operand : imports[chosen].value;
-    request->array = by_item ? imports[chosen].value : NULL;
-    return imports[chosen].import;
 }
 
 int main(int argc, char **argv) {
     const int first = options_parse(&program, argc, argv);
-    ImportRequest request = {.output = arguments.output,
+    const Form *form = choose();
+    check_options(form, argc - first);
+    ImportRequest request = {.file = form->by_item ? argv[first] : *form->value,
+                             .output = arguments.output,
                              .items = arguments.items,
+                             .array = form->by_item ? *form->value : NULL,
                              .mask = arguments.mask,
                              .modality = arguments.modality,
                              .config = arguments.config,
@@ -144,10 +150,9 @@ int main(int argc, char **argv) {
                              .keep_dtype = !arguments.dtype,
                              .tool = program.name,
                              .options = options_record(&program)};
-    Import *import = choose(&request, argc - first, argv + first);
     if (arguments.dtype) dtype_from_name(arguments.dtype, strlen(arguments.dtype), &request.dtype);
     Error error;
-    const bool fine = import(&request, &error);
+    const bool fine = form->import(&request, &error);
     json_decref(request.options);
     if (fine) return 0;
     log_error("%s", error.message);

@@ -154,8 +154,7 @@ const Array *array_file_get(const ArrayFile *file, size_t index) {
     return &file->arrays[index];
 }
 
-/* Whether the name is UTF-8 without control characters, so that it can stand in a message and a JSON key. */
-static bool is_printable_name(const char *name, size_t size) {
+bool array_name_is_printable(const char *name, size_t size) {
     json_t *text = json_stringn(name, size);
     bool fine = text != NULL && size > 0;
     json_decref(text);
@@ -164,11 +163,15 @@ static bool is_printable_name(const char *name, size_t size) {
     return fine;
 }
 
+bool array_name_check(const ArrayFile *file, const char *name, size_t size, Error *error) {
+    return array_name_is_printable(name, size) ||
+           error_set(error, "%s: the name of array %zu is empty or no printable UTF-8", file->path,
+                     array_file_count(file) + 1);
+}
+
 bool array_file_add(ArrayFile *file, const char *name, size_t name_size, ElementType type, size_t dimensions,
                     const uint64_t *shape, Error *error) {
-    if (!is_printable_name(name, name_size))
-        return error_set(error, "%s: the name of array %zu is empty or no printable UTF-8", file->path,
-                         array_file_count(file) + 1);
+    if (!array_name_check(file, name, name_size, error)) return false;
     const int shown = name_size > 200 ? 200 : (int)name_size;
     if (dimensions > TENSOR_MAX_DIMENSIONS)
         return error_set(error, "%s: %.*s has %zu dimensions; at most %d are supported", file->path, shown,
@@ -193,7 +196,7 @@ bool array_file_add(ArrayFile *file, const char *name, size_t name_size, Element
 void array_file_pass_over(ArrayFile *file, const char *name, size_t name_size) {
     enum { LIMIT = 400 };
     const size_t before = strlen(file->beside);
-    if (before > LIMIT) return;
+    if (before > LIMIT || !array_name_is_printable(name, name_size)) return;
     char *longer;
     if (asprintf(&longer, "%s%s%.*s%s", file->beside, before ? ", " : "",
                  name_size > 60 ? 60 : (int)name_size, name, before + name_size > LIMIT ? ", …" : "") < 0)

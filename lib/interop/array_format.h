@@ -25,7 +25,12 @@ const FileMap *array_file_map(const ArrayFile *file);
 void array_file_set_state(ArrayFile *file, void *state);
 void *array_file_state(const ArrayFile *file);
 
-/* Adds an array with a copy of its name. A name that is empty, no UTF-8 or there already, more than
+/* Whether a name is UTF-8 without control characters, so that it can stand in a message and in JSON; and an
+ * error when that of the next array is not. */
+bool array_name_is_printable(const char *name, size_t size);
+bool array_name_check(const ArrayFile *file, const char *name, size_t size, Error *error);
+
+/* Adds an array with a copy of its name. A name that fails the check or is there already, more than
  * TENSOR_MAX_DIMENSIONS dimensions, and a size that no memory could hold are errors. */
 bool array_file_add(ArrayFile *file, const char *name, size_t name_size, ElementType type, size_t dimensions,
                     const uint64_t *shape, Error *error);

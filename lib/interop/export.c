@@ -1,6 +1,7 @@
 #include "interop/export.h"
 
 #include "core/file.h"
+#include "data/image_store.h"
 #include "interop/export_parts.h"
 #include "stream/reader.h"
 
@@ -54,5 +55,7 @@ static bool export_stream(const char *input, const char *output, ArrayWrite *wri
 
 bool export_file(const char *input, const char *output, Error *error) {
     ArrayWrite *write = array_write_for(output, error);
-    return write && export_stream(input, output, write, error);
+    if (!write) return false;
+    return image_store_is_one(input) ? export_images(input, output, write, error)
+                                     : export_stream(input, output, write, error);
 }

@@ -13,6 +13,9 @@ bool export_tensors(const char *input, const char *output, ArrayWrite *write, Er
 /* `tensor` is what a record of this kind of stream holds. */
 bool export_items(const char *input, const char *output, const char *tensor, ArrayWrite *write, Error *error);
 
+/* Of an image store. */
+bool export_images(const char *input, const char *output, ArrayWrite *write, Error *error);
+
 /* Writes the keys, a line each, to NAME.keys.tsv, where `output` is NAME and an ending. */
 bool export_keys(const char *output, const NameTable *keys, Error *error);
 

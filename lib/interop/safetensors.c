@@ -56,9 +56,11 @@ static bool add_tensor(ArrayFile *file, const char *name, const json_t *entry, u
     ElementType type;
     uint64_t shape[TENSOR_MAX_DIMENSIONS], offsets[2];
     size_t dimensions, count;
+    if (!array_name_check(file, name, strlen(name), error)) return false;
     if (!find_type(type_name, &type))
         return error_set(error, "%s: %.200s has dtype %.40s, which is not supported", path, name,
-                         type_name ? type_name : "(none)");
+                         type_name && array_name_is_printable(type_name, strlen(type_name)) ? type_name
+                                                                                            : "(none)");
     if (!read_sizes(json_object_get(entry, "shape"), shape, TENSOR_MAX_DIMENSIONS, &dimensions))
         return error_set(error, "%s: the shape of %.200s is no list of at most %d sizes", path, name,
                          TENSOR_MAX_DIMENSIONS);

@@ -18,8 +18,8 @@ static bool open_shard(ArrayFile *index, const char *name, size_t *number, Error
     Shards *shards = array_file_state(index);
     const char *path = array_file_path(index);
     bool added;
-    if (!*name || strchr(name, '/'))
-        return error_set(error, "%s: '%.200s' is no name of a file beside it", path, name);
+    if (!array_name_is_printable(name, strlen(name)) || strchr(name, '/'))
+        return error_set(error, "%s: a shard is no name of a file beside it", path);
     *number = name_table_add(shards->names, name, strlen(name), &added);
     if (!added) return true;
     shards->files = memory_grow(shards->files, &shards->capacity, *number + 1, sizeof *shards->files);
@@ -36,6 +36,7 @@ static bool open_shard(ArrayFile *index, const char *name, size_t *number, Error
 static bool add_place(ArrayFile *index, const char *name, const json_t *shard_name, Error *error) {
     Shards *shards = array_file_state(index);
     size_t shard = 0;
+    if (!array_name_check(index, name, strlen(name), error)) return false;
     if (!json_is_string(shard_name))
         return error_set(error, "%s: the place of %.200s is no file name", array_file_path(index), name);
     if (!open_shard(index, json_string_value(shard_name), &shard, error)) return false;

@@ -76,6 +76,7 @@ static bool add_tensor(ArrayFile *file, const char *name, size_t name_size, cons
     TorchTensor tensor;
     StoragePlace place = {0};
     uint64_t bytes;
+    if (!array_name_check(file, name, name_size, error)) return false;
     const bool fine = torch_tensor_read(value, &tensor, error) &&
                       (own->archive ? find_zip_storage(own, &tensor, &place, error)
                                     : find_legacy_storage(own, &tensor, &place, error));

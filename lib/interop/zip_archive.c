@@ -71,6 +71,9 @@ bool zip_archive_entry(const ZipArchive *archive, size_t index, ZipEntry *entry,
     zip_stat_t status;
     if (zip_stat_index(archive->zip, index, ZIP_FL_ENC_RAW, &status) || (status.valid & NEEDED) != NEEDED)
         return error_set(error, "entry %zu of the archive is broken", index);
+    for (const char *at = status.name; *at; at++) /* it stands in messages */
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return error_set(error, "the name of entry %zu of the archive is not printable", index);
     const bool stored = status.comp_method == ZIP_CM_STORE;
     if ((status.valid & ZIP_STAT_ENCRYPTION_METHOD) && status.encryption_method != ZIP_EM_NONE)
         return error_set(error, "%s is encrypted", status.name);
