@@ -57,3 +57,11 @@ test: all units
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
+
+# ---- Pipelines: whole experiments with the tools, each described at the head of its file in pipelines/ ----
+
+.PHONY: demo dataset pretrain transfer
+demo dataset: all
+	@$(MAKE) --no-print-directory -f pipelines/$@.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@
+pretrain transfer: all
+	@$(MAKE) --no-print-directory -f pipelines/transfer.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@

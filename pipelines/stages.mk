@@ -36,10 +36,11 @@ DTYPE         ?= f32
 SEED          ?= 1
 TOWER         ?= modal
 FUSION        ?= merge_attn
-# Training: what may differ between runs has a word of its own, all else stands in TRAIN.
+# Training: what may differ between runs has a word of its own, all else stands in TRAIN. The encoders have the
+# learning rate LR where they have none of their own.
 LR            ?= 2e-3
-TEXT_LR       ?= $(LR)
-IMAGE_LR      ?= $(LR)
+TEXT_LR       ?=
+IMAGE_LR      ?=
 EPOCHS        ?= 20
 OBJECTIVE     ?= dap
 MAX_SEQ_LEN   ?= 20
@@ -58,13 +59,17 @@ FORCE:
 # ---- What a stage is ----
 of = $(if $(filter undefined,$(origin $(1).$(2))),$($(2)),$($(1).$(2)))
 equal = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
-remember = $(if $(call equal,$(file <$(1)),$(2)),,$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
+# strip: make 4.3 does not always take away the newline at the end of a file that it reads.
+remember = $(if $(call equal,$(strip $(file <$(1))),$(2)),,$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
 
-# $(call stage,TARGETS,PREREQUISITES,COMMAND); the first target lends the command its name.
-stage = $(call remember,$(firstword $(1)).command,$(strip $(3)))$(eval $(call stage_rule,$(strip $(1)),$(strip $(2)),$(strip $(3))))
+# $(call stage,TARGETS,PREREQUISITES,COMMAND): a command that makes the first target and the others with it.
+# (Grouped targets, "&:", would say so too, but under -n make 4.3 does not see what depends on them.)
+stage = $(call remember,$(firstword $(1)).command,$(strip $(3)))$(eval $(call stage_rule,$(firstword $(1)),$(strip $(2)),$(strip $(3)),$(wordlist 2,9,$(1))))
 define stage_rule
-$(1) &: $(2) $(firstword $(1)).command
+$(1): $(2) $(1).command
 	$(3)
+$(if $(4),$(4): $(1)
+	@[ -e $$@ ] || { $(3); }; touch $$@)
 endef
 
 # Standard output to a file that appears when it is complete.
@@ -125,7 +130,8 @@ $(call stage,$(3)/model.pmt $(3)/log.jsonl,$(call of,$(2),BEHAVIOURS) $(call ini
     $(if $(filter id,$(call of,$(1),TOWER)),--catalog $(call of,$(2),ITEMS))
     $(if $(call init_model,$(1)),--init $(call init_model,$(1)) --transfer $(call of,$(1),TRANSFER))
     --fusion $(call of,$(1),FUSION) --objective $(call of,$(1),OBJECTIVE) --epochs $(call of,$(1),EPOCHS)
-    --lr $(call of,$(1),LR) --text-lr $(call of,$(1),TEXT_LR) --image-lr $(call of,$(1),IMAGE_LR)
+    --lr $(call of,$(1),LR) $(if $(call has_text,$(1)),--text-lr $(or $(call of,$(1),TEXT_LR),$(call of,$(1),LR)))
+    $(if $(call has_image,$(1)),--image-lr $(or $(call of,$(1),IMAGE_LR),$(call of,$(1),LR)))
     --max-seq-len $(call of,$(2),MAX_SEQ_LEN) $(call of,$(1),TRAIN) --seed $(call of,$(1),SEED) --log $(3)/log.jsonl -o $(3)/model.pmt)
 endef
 
