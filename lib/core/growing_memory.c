@@ -18,7 +18,7 @@
 #define MOVE_STEP ((size_t)16 << 20)
 
 GrowingMemory growing_memory_start(size_t limit) {
-    return (GrowingMemory){.limit = limit, .scratch = -1};
+    return (GrowingMemory){.limit = limit};
 }
 
 static const char *scratch_folder(void) {
@@ -61,6 +61,7 @@ static bool write_scratch(int descriptor, const unsigned char *bytes, size_t siz
 static bool move_to_scratch(GrowingMemory *memory, Error *error) {
     memory->scratch = open_scratch(error);
     if (memory->scratch < 0) return false;
+    memory->in_file = true;
     log_detail("more than %zu bytes are kept; they go into a scratch file in %s", memory->size,
                scratch_folder());
     for (size_t at = 0; at < memory->size; at += MOVE_STEP) {
@@ -95,9 +96,9 @@ bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size
     if (!size) return true;
     if (size > SIZE_MAX / 2 - memory->size)
         return error_set(error, "%zu and %zu bytes are more than can be kept", memory->size, size);
-    if (memory->scratch < 0 && grow_mapping(memory, memory->size + size))
+    if (!memory->in_file && grow_mapping(memory, memory->size + size))
         memcpy(memory->bytes + memory->size, bytes, size);
-    else if ((memory->scratch < 0 && !move_to_scratch(memory, error)) ||
+    else if ((!memory->in_file && !move_to_scratch(memory, error)) ||
              !write_scratch(memory->scratch, bytes, size, error))
         return false;
     memory->size += size;
@@ -106,7 +107,7 @@ bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size
 
 bool growing_memory_finish(GrowingMemory *memory, Error *error) {
     if (!memory->size) return true;
-    if (memory->scratch < 0) { /* cannot fail: a mapping shrinks */
+    if (!memory->in_file) { /* cannot fail: a mapping shrinks */
         memory->bytes = mremap(memory->bytes, memory->capacity, memory->size, 0);
         mprotect(memory->bytes, memory->size, PROT_READ);
     } else {
@@ -120,6 +121,6 @@ bool growing_memory_finish(GrowingMemory *memory, Error *error) {
 
 void growing_memory_free(GrowingMemory *memory) {
     if (memory->bytes) munmap(memory->bytes, memory->capacity);
-    if (memory->scratch >= 0) close(memory->scratch);
+    if (memory->in_file) close(memory->scratch);
     *memory = growing_memory_start(memory->limit);
 }

@@ -11,7 +11,8 @@ typedef struct GrowingMemory {
     size_t size, limit;
     unsigned char *bytes; /* while appending: those in memory; after growing_memory_finish: all */
     size_t capacity;      /* of the mapping */
-    int scratch;          /* the file's descriptor; −1: everything is in memory */
+    bool in_file;         /* not in memory, but in the scratch file */
+    int scratch;          /* its descriptor */
 } GrowingMemory;
 
 /* An empty one that takes at most `limit` bytes of memory. To be given to growing_memory_free. */
@@ -24,7 +25,7 @@ bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size
  * cannot be written. */
 bool growing_memory_finish(GrowingMemory *memory, Error *error);
 
-/* Leaves nothing behind, and may be called twice. */
+/* Leaves nothing behind; {0} and what is free already are allowed. */
 void growing_memory_free(GrowingMemory *memory);
 
 #endif

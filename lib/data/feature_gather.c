@@ -5,44 +5,41 @@
 #include <omp.h>
 #include <string.h>
 
-static size_t item_rows(const FeatureStore *store, uint32_t item) {
-    return store->first_rows[item + 1] - store->first_rows[item];
-}
-
 static const unsigned char *item_data(const FeatureStore *store, uint32_t item) {
+    if (store->images) return store->mapped[item];
     return store->rows.bytes + store->first_rows[item] * store->width * dtype_size(store->dtype);
 }
 
 void feature_store_offsets(const FeatureStore *store, const uint32_t *items, size_t count, size_t *offsets) {
     offsets[0] = 0;
     for (size_t i = 0; i < count; i++)
-        offsets[i + 1] = offsets[i] + item_rows(store, items[i]);
+        offsets[i + 1] = offsets[i] + feature_store_rows(store, items[i]);
 }
 
 /* Writes one item to `out`, whose elements have 4 bytes; returns where the next one goes. */
-static char *copy_item(const FeatureStore *store, uint32_t item, char *out) {
-    const size_t elements = item_rows(store, item) * store->width;
+static void *copy_item(const FeatureStore *store, uint32_t item, void *out) {
+    const size_t elements = feature_store_rows(store, item) * store->width;
     if (!elements) return out;
     const unsigned char *in = item_data(store, item);
     if (dtype_is_float(store->dtype))
-        dtype_to_f32(store->dtype, in, (float *)out, elements);
+        dtype_to_f32(store->dtype, in, out, elements);
     else if (store->dtype == DTYPE_U8)
-        image_normalise(in, store->pixel_size, (float *)out);
+        image_normalise(in, store->pixel_size, out);
     else
         memcpy(out, in, 4 * elements);
-    return out + 4 * elements;
+    return (char *)out + 4 * elements;
 }
 
 /* Each thread takes a run of items and finds by their lengths where it begins. */
-static void gather(const FeatureStore *store, const uint32_t *items, size_t count, char *out) {
+static void gather(const FeatureStore *store, const uint32_t *items, size_t count, void *out) {
 #pragma omp parallel
     {
         const size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
         const size_t first = count * thread / threads, end = count * (thread + 1) / threads;
         size_t rows = 0;
         for (size_t i = 0; i < first; i++)
-            rows += item_rows(store, items[i]);
-        char *to = out + 4 * rows * store->width;
+            rows += feature_store_rows(store, items[i]);
+        void *to = (char *)out + 4 * rows * store->width;
         for (size_t i = first; i < end; i++)
             to = copy_item(store, items[i], to);
     }
@@ -50,14 +47,14 @@ static void gather(const FeatureStore *store, const uint32_t *items, size_t coun
 
 void feature_store_gather_rows(const FeatureStore *store, const uint32_t *items, size_t count,
                                float *values) {
-    gather(store, items, count, (char *)values);
+    gather(store, items, count, values);
 }
 
 void feature_store_gather_ids(const FeatureStore *store, const uint32_t *items, size_t count, uint32_t *ids) {
-    gather(store, items, count, (char *)ids);
+    gather(store, items, count, ids);
 }
 
 void feature_store_gather_pixels(const FeatureStore *store, const uint32_t *items, size_t count,
                                  float *pixels) {
-    gather(store, items, count, (char *)pixels);
+    gather(store, items, count, pixels);
 }

@@ -1,5 +1,6 @@
 #include "data/feature_store.h"
 
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/progress.h"
 #include "data/image_resize.h"
@@ -52,12 +53,18 @@ static bool read_hidden_header(FeatureStore *store, Error *error) {
            read_modality(store, error);
 }
 
-static bool read_pixels_header(FeatureStore *store, Error *error) {
+static void set_pixels(FeatureStore *store, size_t size) {
     store->kind = FEATURE_PIXELS;
     store->blocks = FEATURE_BLOCKS_NONE;
     store->modality = "image";
-    if (!read_width(store, "size", IMAGE_MAX_SIZE, &store->pixel_size, error)) return false;
-    store->width = 3 * store->pixel_size * store->pixel_size;
+    store->pixel_size = size;
+    store->width = 3 * size * size;
+}
+
+static bool read_pixels_header(FeatureStore *store, Error *error) {
+    size_t size;
+    if (!read_width(store, "size", IMAGE_MAX_SIZE, &size, error)) return false;
+    set_pixels(store, size);
     return true;
 }
 
@@ -181,26 +188,33 @@ static bool check_values(FeatureStore *store, const Record *record, const Record
     return is_finite(tensor) || refuse(record, problem, error);
 }
 
-static bool add_name(FeatureStore *store, const Record *record, Error *error) {
+/* False when it stands in the file already, as item *number. */
+static bool add_item(FeatureStore *store, const char *name, size_t name_size, size_t rows, size_t *number) {
     bool added;
-    const size_t number = name_table_add(store->names, record->key, record->key_size, &added);
-    if (number >= UINT32_MAX) return refuse(record, "more items than can be numbered", error);
-    if (added) return true;
+    *number = name_table_add(store->names, name, name_size, &added);
+    if (!added) return false;
+    const size_t items = feature_store_items(store);
+    store->first_rows =
+        memory_grow(store->first_rows, &store->first_capacity, items + 1, sizeof *store->first_rows);
+    if (items == 1) store->first_rows[0] = 0;
+    store->first_rows[items] = store->first_rows[items - 1] + rows;
+    return true;
+}
+
+static bool refuse_duplicate(const Record *record, size_t number, Error *error) {
     char problem[96];
     snprintf(problem, sizeof problem, "record %zu is the same item; an item may come once", number + 1);
     return refuse(record, problem, error);
 }
 
 static bool add_record(FeatureStore *store, const Record *record, Error *error) {
+    size_t number;
     const RecordTensor *tensor = need_tensor(store, record, error);
     if (!tensor || !check_shape(store, record, tensor, error) || !check_dtype(store, record, tensor, error) ||
-        !check_values(store, record, tensor, error) || !add_name(store, record, error))
+        !check_values(store, record, tensor, error))
         return false;
-    const size_t items = feature_store_items(store);
-    store->first_rows =
-        memory_grow(store->first_rows, &store->first_capacity, items + 1, sizeof *store->first_rows);
-    if (items == 1) store->first_rows[0] = 0;
-    store->first_rows[items] = store->first_rows[items - 1] + tensor_rows(store, tensor);
+    if (!add_item(store, record->key, record->key_size, tensor_rows(store, tensor), &number))
+        return refuse_duplicate(record, number, error);
     return growing_memory_append(&store->rows, tensor->data, record_tensor_bytes(tensor), error) ||
            error_prefix(error, "%s: ", store->name);
 }
@@ -231,25 +245,68 @@ static bool read_records(FeatureStore *store, StreamReader *reader, Error *error
         progress_update(&progress, stream_reader_count(reader));
     }
     progress_finish(&progress);
-    if (fine && !feature_store_items(store)) fine = error_set(error, "%s: not a single item", store->name);
     return fine && (growing_memory_finish(&store->rows, error) || error_prefix(error, "%s: ", store->name));
 }
 
-bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error) {
+static bool read_stream(FeatureStore *store, const char *path, Error *error) {
     StreamReader *reader = stream_reader_open_kind(path, "tokens|hidden|pixels|items", error);
     if (!reader) return false;
-    const char *name = stream_reader_name(reader);
-    *store = (FeatureStore){.name = memory_copy_text(name, strlen(name)),
-                            .header = json_incref((json_t *)stream_reader_header(reader)),
-                            .names = name_table_create(),
-                            .rows = growing_memory_start(memory_limit)};
+    store->header = json_incref((json_t *)stream_reader_header(reader));
     const bool fine = read_header(store, error) && read_records(store, reader, error);
-    if (fine)
-        store->content = stream_reader_content(reader);
-    else
-        feature_store_free(store);
+    if (fine) store->content = stream_reader_content(reader);
     stream_reader_close(reader);
     return fine;
+}
+
+static bool add_image(FeatureStore *store, const StoredImage *image, Error *error) {
+    size_t number;
+    if (!add_item(store, image->name, image->name_size, 1, &number))
+        return error_set(error, "%s: images %zu and %zu are of the same item %s; pack the images again",
+                         store->name, number + 1, feature_store_items(store) + 1,
+                         name_table_name(store->names, number, NULL));
+    store->mapped = memory_grow(store->mapped, &store->mapped_capacity, number + 1, sizeof *store->mapped);
+    store->mapped[number] = image->pixels;
+    return true;
+}
+
+static bool read_images(FeatureStore *store, const char *path, Error *error) {
+    store->images = image_store_open(path, error);
+    if (!store->images) return false;
+    set_pixels(store, image_store_size(store->images));
+    store->dtype = DTYPE_U8;
+    store->header = json_incref((json_t *)image_store_header(store->images));
+    store->content = image_store_content(store->images);
+    StoredImage image;
+    Progress progress;
+    int status;
+    bool fine = true;
+    progress_start(&progress, "items", image_store_count(store->images));
+    while (fine && (status = image_store_next(store->images, &image, error)) != 0) {
+        fine = status > 0 && add_image(store, &image, error);
+        progress_update(&progress, feature_store_items(store));
+    }
+    progress_finish(&progress);
+    return fine;
+}
+
+static bool check_item_count(const FeatureStore *store, Error *error) {
+    const size_t items = feature_store_items(store);
+    if (!items) return error_set(error, "%s: not a single item", store->name);
+    return items < UINT32_MAX ||
+           error_set(error, "%s: %zu items are more than can be numbered", store->name, items);
+}
+
+bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error) {
+    const char *name = file_display_name(path);
+    *store = (FeatureStore){.name = memory_copy_text(name, strlen(name)),
+                            .names = name_table_create(),
+                            .rows = growing_memory_start(memory_limit)};
+    const bool is_image_store = path && image_store_is_one(path);
+    if ((is_image_store ? read_images(store, path, error) : read_stream(store, path, error)) &&
+        check_item_count(store, error))
+        return true;
+    feature_store_free(store);
+    return false;
 }
 
 void feature_store_free(FeatureStore *store) {
@@ -258,8 +315,10 @@ void feature_store_free(FeatureStore *store) {
     json_decref(store->content);
     name_table_destroy(store->names);
     free(store->first_rows);
+    free(store->mapped);
+    image_store_close(store->images);
     growing_memory_free(&store->rows);
-    *store = (FeatureStore){.rows = growing_memory_start(0)};
+    *store = (FeatureStore){0};
 }
 
 size_t feature_store_items(const FeatureStore *store) {

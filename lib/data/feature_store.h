@@ -1,11 +1,12 @@
-/* What training reads of the items: all records of one stream (formats/stream.md: tokens, hidden, pixels,
- * items), kept in their own dtype in the order of the stream, and gathered for a batch. */
+/* What training reads of the items, gathered for a batch: all records of one stream (formats/stream.md:
+ * tokens, hidden, pixels, items), kept in their own dtype, or an image store, read where it lies. */
 #ifndef DATA_FEATURE_STORE_H
 #define DATA_FEATURE_STORE_H
 
 #include "core/dtype.h"
 #include "core/growing_memory.h"
 #include "core/name_table.h"
+#include "data/image_store.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -25,20 +26,25 @@ typedef struct FeatureStore {
     uint32_t largest_id;  /* of tokens */
     int64_t blocks;       /* 0 is the output of the embeddings; or one of the constants above */
     const char *modality; /* "text" or "image"; NULL for vectors */
-    char *name;           /* of the stream, for messages */
-    json_t *header;       /* of the stream */
+    char *name;           /* of the file, for messages */
+    json_t *header;       /* of the stream or the image store */
     json_t *content;      /* as stream_reader_content */
-    NameTable *names;     /* of the items, in the order of the stream */
+    NameTable *names;     /* of the items, in the order of the file */
     size_t *first_rows;   /* [items + 1]: item i is the rows first_rows[i] … first_rows[i + 1] − 1 */
-    size_t first_capacity;
     GrowingMemory rows;
+    ImageStore *images;     /* NULL: the rows are in `rows` */
+    const uint8_t **mapped; /* [items]: their pixels in the image store */
+    size_t first_capacity, mapped_capacity;
 } FeatureStore;
 
-/* Reads the whole stream; "-" or NULL is standard input. Up to `memory_limit` bytes stay in memory, more go
- * into a scratch file. An item that comes twice, tensors that differ in dtype or width, values that are not
- * finite, ids out of the vocabulary and a stream without an item are errors; an item without a token is not.
- * To be given to feature_store_free; on failure there is nothing to free. */
+/* Reads the whole file, a stream or an image store; "-" or NULL is standard input. Of a stream, up to
+ * `memory_limit` bytes stay in memory, more go into a scratch file. An item that comes twice, tensors that
+ * differ in dtype or width, values that are not finite, ids out of the vocabulary and a file without an item
+ * are errors; an item without a token is not. To be given to feature_store_free; on failure there is nothing
+ * to free. */
 bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error);
+
+/* {0} is allowed. */
 void feature_store_free(FeatureStore *store);
 
 size_t feature_store_items(const FeatureStore *store);
