@@ -92,6 +92,9 @@ static void initialise(Parameter *parameter, uint64_t seed) {
         case INITIAL_XAVIER_UNIFORM:
             value = sqrt(6 / fans) * (2 * random_uniform(&random) - 1);
             break;
+        case INITIAL_UNIFORM:
+            value = (2 * random_uniform(&random) - 1) / sqrt((double)parameter->columns);
+            break;
         }
         parameter->value[i] = (float)value;
     }

@@ -12,6 +12,7 @@ typedef enum InitialValue {
     INITIAL_NORMAL,         /* mean 0, deviation 0.02 (BERT) */
     INITIAL_XAVIER_NORMAL,  /* deviation √(2 / (rows + columns)) */
     INITIAL_XAVIER_UNIFORM, /* ± √(6 / (rows + columns)) */
+    INITIAL_UNIFORM,        /* ± 1 / √columns (PyTorch's own) */
 } InitialValue;
 
 typedef enum ParameterGroup { GROUP_TEXT, GROUP_IMAGE, GROUP_REST, GROUP_COUNT } ParameterGroup;

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const FusionKind fusion_merge_attention, fusion_text_only, fusion_image_only;
+extern const FusionKind fusion_merge_attention, fusion_co_attention, fusion_sum, fusion_concat, fusion_film,
+    fusion_gated, fusion_text_only, fusion_image_only;
 
 static const FusionKind *const kinds[] = {
-    &fusion_merge_attention,
-    &fusion_text_only,
-    &fusion_image_only,
+    &fusion_merge_attention, &fusion_co_attention, &fusion_sum,        &fusion_concat, &fusion_film,
+    &fusion_gated,           &fusion_text_only,    &fusion_image_only,
 };
 
 const FusionKind *fusion_find(const char *name, Error *error) {

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const UserEncoderKind user_encoder_sasrec;
+extern const UserEncoderKind user_encoder_sasrec, user_encoder_grurec, user_encoder_nextit;
 
 static const UserEncoderKind *const kinds[] = {
     &user_encoder_sasrec,
+    &user_encoder_grurec,
+    &user_encoder_nextit,
 };
 
 const UserEncoderKind *user_encoder_find(const char *name, Error *error) {

@@ -48,6 +48,10 @@ static void activate(size_t rows, size_t columns, Activation activation, const f
 #pragma omp simd
             for (size_t j = 0; j < columns; j++)
                 out[j] = quick_gelu(z[j]);
+        else if (activation == ACTIVATION_SIGMOID)
+#pragma omp simd
+            for (size_t j = 0; j < columns; j++)
+                out[j] = vector_sigmoid(z[j]);
     }
 }
 
@@ -67,6 +71,10 @@ static void activate_backward(const Linear *linear_, float *gradient) {
 #pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
         for (size_t i = 0; i < count; i++)
             gradient[i] *= quick_gelu_slope(before[i]);
+    } else if (linear_->activation == ACTIVATION_SIGMOID) {
+#pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
+        for (size_t i = 0; i < count; i++)
+            gradient[i] *= y[i] * (1.0f - y[i]);
     }
 }
 

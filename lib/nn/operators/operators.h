@@ -11,7 +11,8 @@ typedef enum Activation {
     ACTIVATION_NONE,
     ACTIVATION_RELU,
     ACTIVATION_GELU,
-    ACTIVATION_QUICK_GELU
+    ACTIVATION_QUICK_GELU,
+    ACTIVATION_SIGMOID
 } Activation;
 
 /* activation(x · weightᵀ + bias): x [rows, in], weight [out, in], bias [out] or NULL. GELU is the erf form;
@@ -30,6 +31,31 @@ Tensor *residual_add(Tape *tape, Tensor *residual, Tensor *x, double dropout);
 
 /* x itself when the rate is 0 or the tape does not record. */
 Tensor *dropout(Tape *tape, Tensor *x, double rate);
+
+/* a ∘ b, element by element. */
+Tensor *multiply(Tape *tape, Tensor *a, Tensor *b);
+
+Tensor *relu(Tape *tape, Tensor *x);
+
+/* Each row divided by its Euclidean norm (at least 1e-12). */
+Tensor *normalise_rows(Tape *tape, Tensor *x);
+
+/* The columns of a, then those of b. */
+Tensor *join_columns(Tape *tape, Tensor *a, Tensor *b);
+
+/* Columns first … first + count − 1. */
+Tensor *take_columns(Tape *tape, Tensor *x, size_t first, size_t count);
+
+/* For sequences of `length` rows one behind the other: in each row, element by element, the `kernel` values
+ * that stand (kernel − 1)·dilation, …, dilation and 0 rows before it in its sequence, zero before the start:
+ * [rows, columns · kernel]. A linear layer over it is a causal convolution, its weight [out, in, 1, kernel].
+ */
+Tensor *causal_windows(Tape *tape, Tensor *x, size_t length, size_t kernel, size_t dilation);
+
+/* A gated recurrent unit without biases over sequences of `length` rows one behind the other. `inputs` [rows,
+ * 3·D] are the products of the inputs with their weights, gates in PyTorch's order (reset, update, new);
+ * recurrent [3·D, D]. The hidden states [rows, D]. */
+Tensor *gated_recurrence(Tape *tape, Tensor *inputs, Parameter *recurrent, size_t length);
 
 /* Softmax attention within each segment, in `heads` parts of the columns: the queries of segment i see the
  * keys of segment i, with `causal` only those up to their own place. q [rows, D], k and v [key rows, D];
@@ -68,6 +94,9 @@ Tensor *prepend_row(Tape *tape, Parameter *row, Tensor *x, Segments segments, Se
 /* The mean of the rows of each segment, zero for an empty one: [segments, D]. */
 Tensor *segment_mean(Tape *tape, Tensor *x, Segments segments);
 
+/* The first row of each segment, zero for an empty one: [segments, D]. */
+Tensor *segment_first(Tape *tape, Tensor *x, Segments segments);
+
 /* Σ weights[i] · losses[i] of scalars. */
 Tensor *weighted_sum(Tape *tape, Tensor *const *losses, const double *weights, size_t count);
 
@@ -86,5 +115,28 @@ typedef struct DebiasedTargets {
  * stands n times in the batch counts n times; those in the user's own row do not count, the target counts
  * once. The mean over positions; a scalar. */
 Tensor *debiased_cross_entropy(Tape *tape, Tensor *hidden, Tensor *items, const DebiasedTargets *targets);
+
+/* Which candidates stand against which anchors. Every candidate is a negative weights[candidate] times, less
+ * once for each time it stands in the anchor's group, and not at all where the anchor excludes it. A
+ * candidate that stands several times among an anchor's positives counts as often. */
+typedef struct ContrastivePairs {
+    const float *weights;   /* by candidate: how often it is there */
+    const uint32_t *groups; /* by anchor */
+    Segments grouped;       /* by group, in grouped_candidates */
+    const uint32_t *grouped_candidates;
+    Segments excluded; /* by anchor, in excluded_candidates */
+    const uint32_t *excluded_candidates;
+    Segments positives; /* by anchor, at least one each, in positive_candidates */
+    const uint32_t *positive_candidates;
+} ContrastivePairs;
+
+/* −log(Σ positives / (Σ positives + Σ negatives)) of exp(anchor · candidate / temperature), the mean over
+ * anchors; a scalar. anchors [anchors, D], candidates [candidates, D]. */
+Tensor *contrastive_loss(Tape *tape, Tensor *anchors, Tensor *candidates, double temperature,
+                         const ContrastivePairs *pairs);
+
+/* The softmax cross entropy of logits [rows, classes] with the class of each row, the mean over rows; a
+ * scalar. */
+Tensor *softmax_cross_entropy(Tape *tape, Tensor *logits, const uint32_t *classes);
 
 #endif

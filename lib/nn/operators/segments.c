@@ -7,10 +7,11 @@ typedef struct JoinSegments {
     Segments a_segments, b_segments;
 } JoinSegments;
 
-typedef struct SegmentMean {
+/* Of segment_mean and segment_first. */
+typedef struct SegmentRow {
     Tensor *x, *y;
     Segments segments;
-} SegmentMean;
+} SegmentRow;
 
 static void copy_rows(float *to, const float *from, size_t rows, size_t columns) {
     if (rows) memcpy(to, from, rows * columns * sizeof *to);
@@ -92,7 +93,7 @@ Tensor *prepend_row(Tape *tape, Parameter *row, Tensor *x, Segments segments, Se
 }
 
 static void segment_mean_backward(Tape *tape, void *context) {
-    const SegmentMean *mean = context;
+    const SegmentRow *mean = context;
     if (!mean->y->gradient) return;
     const size_t columns = mean->y->columns;
     float *dx = tape_gradient(tape, mean->x);
@@ -121,6 +122,35 @@ Tensor *segment_mean(Tape *tape, Tensor *x, Segments segments) {
             to[j] /= (float)length;
     }
     if (y->needs_gradient)
-        tape_record(tape, segment_mean_backward, TAPE_CONTEXT(tape, SegmentMean, x, y, segments));
+        tape_record(tape, segment_mean_backward, TAPE_CONTEXT(tape, SegmentRow, x, y, segments));
+    return y;
+}
+
+static void segment_first_backward(Tape *tape, void *context) {
+    const SegmentRow *first = context;
+    if (!first->y->gradient) return;
+    const size_t columns = first->y->columns;
+    float *dx = tape_gradient(tape, first->x);
+#pragma omp parallel for schedule(static) if (first->y->rows * columns > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < first->segments.count; i++) {
+        if (!segments_length(first->segments, i)) continue;
+        float *to = dx + first->segments.offsets[i] * columns;
+        for (size_t j = 0; j < columns; j++)
+            to[j] += first->y->gradient[i * columns + j];
+    }
+}
+
+Tensor *segment_first(Tape *tape, Tensor *x, Segments segments) {
+    const size_t columns = x->columns;
+    Tensor *y = tape_tensor(tape, segments.count, columns, x->needs_gradient);
+    for (size_t i = 0; i < segments.count; i++) {
+        float *to = y->value + i * columns;
+        if (segments_length(segments, i))
+            copy_rows(to, x->value + segments.offsets[i] * columns, 1, columns);
+        else
+            memset(to, 0, columns * sizeof *to);
+    }
+    if (y->needs_gradient)
+        tape_record(tape, segment_first_backward, TAPE_CONTEXT(tape, SegmentRow, x, y, segments));
     return y;
 }

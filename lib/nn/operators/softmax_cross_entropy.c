@@ -1,0 +1,45 @@
+#include "nn/operators/kernels.h"
+#include "nn/operators/operators.h"
+#include "nn/vector_math.h"
+
+typedef struct SoftmaxCrossEntropy {
+    Tensor *logits, *loss;
+    float *gradient; /* of the logits, but for the loss's own */
+} SoftmaxCrossEntropy;
+
+static void softmax_cross_entropy_backward(Tape *tape, void *context) {
+    const SoftmaxCrossEntropy *entropy = context;
+    if (!entropy->loss->gradient) return;
+    const size_t count = entropy->logits->rows * entropy->logits->columns;
+    const float factor = *entropy->loss->gradient;
+    float *to = tape_gradient(tape, entropy->logits);
+#pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < count; i++)
+        to[i] += factor * entropy->gradient[i];
+}
+
+static double row_loss(const float *logits, size_t classes, uint32_t class, double rows, float *gradient) {
+    float largest = -INFINITY;
+    double total = 0;
+    for (size_t c = 0; c < classes; c++)
+        if (logits[c] > largest) largest = logits[c];
+    for (size_t c = 0; c < classes; c++)
+        total += (double)(gradient[c] = vector_exp(logits[c] - largest));
+    for (size_t c = 0; c < classes; c++)
+        gradient[c] = (float)(((double)gradient[c] / total - (c == class)) / rows);
+    return log(total) + (double)largest - (double)logits[class];
+}
+
+Tensor *softmax_cross_entropy(Tape *tape, Tensor *logits, const uint32_t *classes) {
+    const size_t rows = logits->rows, columns = logits->columns;
+    Tensor *loss = tape_tensor(tape, 1, 1, logits->needs_gradient);
+    SoftmaxCrossEntropy *entropy = TAPE_CONTEXT(tape, SoftmaxCrossEntropy, logits, loss,
+                                                arena_take(tape->arena, rows * columns, sizeof(float)));
+    double total = 0;
+    for (size_t i = 0; i < rows; i++)
+        total += row_loss(logits->value + i * columns, columns, classes[i], (double)rows,
+                          entropy->gradient + i * columns);
+    *loss->value = rows ? (float)(total / (double)rows) : 0;
+    if (loss->needs_gradient) tape_record(tape, softmax_cross_entropy_backward, entropy);
+    return loss;
+}
