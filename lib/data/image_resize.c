@@ -258,7 +258,7 @@ static void vertical_chunk(const Filter *filter, uint32_t i, const int32_t *ring
 
 static void vertical_pass(const ImageResizer *resizer, uint32_t i) {
     const size_t bytes = 3 * (size_t)resizer->size;
-    uint8_t *target = result_row(resizer, i), rest[CHUNK];
+    uint8_t *target = result_row(resizer, i), rest[CHUNK] = {0};
     for (size_t x = 0; x < bytes; x += CHUNK) {
         const bool is_whole = x + CHUNK <= bytes;
         vertical_chunk(&resizer->vertical, i, resizer->ring + x, resizer->stride,

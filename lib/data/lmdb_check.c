@@ -26,7 +26,8 @@ static const uint32_t MAGIC = 0xbeefc0de, VERSION = 1;
 typedef struct Database {
     uint32_t pad; /* of the first: the page size */
     uint16_t flags, depth;
-    uint64_t branch_pages, leaf_pages, overflow_pages, entries, root;
+    uint64_t pages[3]; /* with branches, with keys, of big values */
+    uint64_t entries, root;
 } Database;
 
 typedef struct Meta {
@@ -135,7 +136,7 @@ static bool check_file(Check *check, Error *error) {
     const Database *database = &check->meta.databases[1];
     if (!database->depth || !database->entries) return error_set(error, "an LMDB file without a key");
     if (database->depth > MAX_DEPTH || !check_page(check, database->root, 1) ||
-        check->entries != database->entries)
+        check->entries != database->entries || check->pages != database->pages[0] + database->pages[1])
         return error_set(error, "damaged: its tree of keys is broken");
     return true;
 }
