@@ -10,7 +10,7 @@
 
 
 static inline float vector_exp(float x) {
-    const float clipped = fminf(fmaxf(x, -87.0f), 88.0f);
+    const float low = x < 88.0f ? x : 88.0f, clipped = low > -87.0f ? low : -87.0f;
     const float n = rintf(clipped * 1.44269504f);
     const float r = fmaf(n, -1.42860677e-6f, fmaf(n, -0.693145752f, clipped));
     float y = 1.395604449e-03f;
@@ -23,11 +23,11 @@ static inline float vector_exp(float x) {
     const int32_t bits = ((int32_t)n + 127) << 23;
     float scale;
     memcpy(&scale, &bits, sizeof scale);
-    return x < -87.0f ? 0.0f : y * scale;
+    return x < -87.0f ? 0.0f : y * scale + 0.0f * (x - x); /* the last term hands a NaN on */
 }
 
 static inline float vector_erf(float x) {
-    const float t = fminf(fabsf(x), 4.0f), s = t * t;
+    const float magnitude = fabsf(x), t = magnitude < 4.0f ? magnitude : 4.0f, s = t * t;
     float small = 7.889113018e-05f;
     small = fmaf(small, s, -8.020839330e-04f);
     small = fmaf(small, s, 5.189535121e-03f);
