@@ -1,6 +1,5 @@
 #include "stream/record.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,10 +94,11 @@ void record_tensor_describe(const RecordTensor *tensor, char text[RECORD_TENSOR_
 /* `kind` is the dtype wanted, in words. */
 static const RecordTensor *mismatch(const Record *record, const char *name, const char *kind, int dimensions,
                                     Error *error) {
-    char where[RECORD_WHERE_TEXT], is[RECORD_TENSOR_TEXT];
+    char where[RECORD_WHERE_TEXT];
     const RecordTensor *tensor = record_find(record, name);
     record_where(record, where);
     if (tensor) {
+        char is[RECORD_TENSOR_TEXT];
         record_tensor_describe(tensor, is);
         error_set(error, "%s: tensor '%s' is %s; expected %s tensor of %d dimension%s", where, name, is, kind,
                   dimensions, dimensions == 1 ? "" : "s");

@@ -86,6 +86,31 @@ fails_with() {
     done
 }
 
+@test "pm-cat: a Python program can be a stage" {
+    need_python
+    cat > stage.py <<END
+import sys; sys.path.insert(0, "$PROJECT/formats")
+import pmt
+with pmt.Reader() as reader, pmt.Writer("-", pmt.derive(reader.header, "double", factor=2)) as writer:
+    for key, tensors in reader:
+        hidden = pmt.to_float(tensors["hidden"])
+        writer.write(key, {"hidden": pmt.from_float(hidden * 2, "bf16")})
+    writer.add_content("stream", reader.content)
+END
+    "$python" stage.py < "$good/hidden-bf16.pmt" | "$python" stage.py > out.pmt
+    pm-cat --keys out.pmt | cmp - <(pm-cat --keys "$good/hidden-bf16.pmt")
+    pm-cat --header out.pmt > header
+    [ "$(grep -c '"tool": "double"' header)" -eq 2 ]
+    grep -qF "$(hash_of "$good/hidden-bf16.pmt")" header
+    # Doubling is exact: the exponent of every value has grown by two.
+    "$python" - "$good/hidden-bf16.pmt" out.pmt <<END
+import sys; sys.path.insert(0, "$PROJECT/formats")
+import pmt
+before, after = ([pmt.to_float(t["hidden"]) for _, t in pmt.Reader(path)] for path in sys.argv[1:])
+assert len(before) == 2 and all((4 * a == b).all() for a, b in zip(before, after))
+END
+}
+
 @test "pm-cat: joins files as one stream, and cat of them reads the same" {
     pm-cat "$good/hidden-f32.pmt" "$good/hidden-f32.pmt" -o joined.pmt
     cat "$good/hidden-f32.pmt" "$good/hidden-f32.pmt" > catted.pmt

@@ -55,8 +55,8 @@ static Bytes decompress(Bytes packed) {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     ZSTD_inBuffer in = {packed.at, packed.size, 0};
     ZSTD_outBuffer out = {plain.at, ROOM, 0};
-    while (in.pos < in.size && !ZSTD_isError(ZSTD_decompressStream(context, &out, &in)))
-        continue;
+    while (in.pos < in.size && !ZSTD_isError(ZSTD_decompressStream(context, &out, &in))) {
+    }
     ZSTD_freeDCtx(context);
     plain.size = out.pos;
     return plain;
@@ -132,6 +132,7 @@ static void small_stream_comes_back(void) {
     const Bytes packed = small_stream();
     StreamReader *reader = stream_reader_open_kind(scratch, "tokens|hidden", &error);
     CHECK(reader, "%s", error.message);
+    if (!reader) return;
     int64_t width = 0;
     CHECK(header_integer(stream_reader_header(reader), "width", 1, 100, &width, &error) && width == 3);
     Record record;
@@ -433,12 +434,14 @@ static void old_generations_are_forgotten(void) {
         header = next;
         StreamWriter *writer = stream_writer_open(scratch, header, &error);
         CHECK(writer, "generation %d: %s", i, error.message);
+        if (!writer) break;
         stream_writer_add_content(writer, "init", content);
         CHECK(stream_writer_close(writer, &error), "%s", error.message);
         StreamReader *reader = stream_reader_open(scratch, &error);
         Record record;
         CHECK(reader && stream_reader_next(reader, &record, &error) == STREAM_END, "generation %d: %s", i,
               error.message);
+        if (!reader) break;
         content = stream_reader_content(reader);
         stream_reader_close(reader);
     }
