@@ -2,14 +2,19 @@
 #include "core/log.h"
 #include "core/options.h"
 #include "data/synth_dataset.h"
+#include "interop/hf_config.h"
+#include "model/fresh_encoder.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 static struct {
     int64_t items, users, image_size, seed;
-    const char *domain;
+    const char *domain, *output;
 } arguments = {.items = 1000, .users = 2500, .image_size = 48, .seed = 1, .domain = "A"};
+
+/* The options of data come first, then those of encoder, then those of both. */
+enum { DATA_OPTIONS = 4, OUTPUT_OPTION = 4 };
 
 static Option options[] = {
     {.name = "items",
@@ -18,27 +23,34 @@ static Option options[] = {
      .argument = "N",
      .minimum = 1,
      .maximum = 10000000,
-     .help = "items to make"},
+     .help = "data: items to make"},
     {.name = "users",
      .kind = OPTION_INTEGER,
      .value = &arguments.users,
      .argument = "N",
      .minimum = 1,
      .maximum = 1000000000,
-     .help = "users to make, of 5 to 25 items each"},
+     .help = "data: users to make, of 5 to 25 items each"},
     {.name = "domain",
      .kind = OPTION_TEXT,
      .value = &arguments.domain,
      .argument = "LETTER",
      .choices = "A|B|C|D|E|F|G|H|I|J|K|L|M|N|O|P|Q|R|S|T|U|V|W|X|Y|Z",
-     .help = "other items and users, other words and colours, the same rules"},
+     .help = "data: other items, users and looks, the same rules"},
     {.name = "image-size",
      .kind = OPTION_INTEGER,
      .value = &arguments.image_size,
      .argument = "PIXELS",
      .minimum = 8,
      .maximum = 4096,
-     .help = "width and height of the images"},
+     .help = "data: width and height of the images"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_PATH,
+     .value = &arguments.output,
+     .argument = "FILE",
+     .unrecorded = true,
+     .help = "encoder: where it is written"},
     {.name = "seed",
      .kind = OPTION_INTEGER,
      .value = &arguments.seed,
@@ -49,10 +61,14 @@ static Option options[] = {
 
 static Program program = {
     .name = "pm-synth",
-    .usage = "data DIR [options]",
-    .purpose = "Writes a made-up data set: items.tsv, users.tsv, images/ and vocab.txt.",
+    .usage = "data DIR [options] | encoder CONFIG.json [options]",
+    .purpose =
+        "data: writes a made-up data set: items.tsv, users.tsv, images/ and vocab.txt in DIR.\n"
+        "encoder: writes an encoder with random weights, from a Hugging Face config.json.",
     .options = options,
-    .example = "  pm-synth data build/demo --items 1000 --users 2500 --seed 1",
+    .example =
+        "  pm-synth data demo --items 1000 --users 2500 --seed 1\n"
+        "  pm-synth encoder pipelines/configs/text-small.json -o text-encoder.pmt",
 };
 
 static bool make_data(const char *folder, Error *error) {
@@ -66,12 +82,50 @@ static bool make_data(const char *folder, Error *error) {
     return fine;
 }
 
+static json_t *encoder_header(const json_t *config) {
+    json_t *header = header_create("encoder"), *record = json_object();
+    json_object_set_new(header, "modality", json_string(hf_config_modality(config)));
+    json_object_set(header, "config", (json_t *)config);
+    json_object_set_new(record, "seed", json_integer(arguments.seed));
+    header_sign(header, program.name, record);
+    return header;
+}
+
+static bool make_encoder(const char *config_path, Error *error) {
+    json_t *config = hf_config_read(config_path, error);
+    if (!config) return false;
+    json_t *header = encoder_header(config);
+    StreamWriter *writer = stream_writer_open(arguments.output, header, error);
+    bool fine = writer && fresh_encoder_put(writer, config, (uint64_t)arguments.seed, error);
+    if (fine)
+        fine = stream_writer_close(writer, error);
+    else
+        stream_writer_abandon(writer);
+    json_decref(header);
+    json_decref(config);
+    return fine;
+}
+
+/* An option of the other command would be parsed and ignored. */
+static void refuse_options(const char *command, size_t first, size_t end) {
+    for (size_t i = first; i < end; i++)
+        if (options[i].given) options_wrong_usage(&program, "%s takes no --%s", command, options[i].name);
+}
+
 int main(int argc, char **argv) {
     const int first = options_parse(&program, argc, argv);
-    if (argc - first != 2 || strcmp(argv[first], "data"))
-        options_wrong_usage(&program, "say 'data' and a folder");
+    const char *command = argc - first == 2 ? argv[first] : "";
     Error error;
-    if (make_data(argv[first + 1], &error)) return 0;
-    log_error("%s", error.message);
-    return 1;
+    bool fine;
+    if (!strcmp(command, "data")) {
+        refuse_options(command, DATA_OPTIONS, OUTPUT_OPTION + 1);
+        fine = make_data(argv[first + 1], &error);
+    } else if (!strcmp(command, "encoder")) {
+        refuse_options(command, 0, DATA_OPTIONS);
+        fine = make_encoder(argv[first + 1], &error);
+    } else {
+        options_wrong_usage(&program, "say 'data' and a folder, or 'encoder' and a config.json");
+    }
+    if (!fine) log_error("%s", error.message);
+    return fine ? 0 : 1;
 }
