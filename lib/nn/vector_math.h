@@ -23,7 +23,8 @@ static inline float vector_exp(float x) {
     const int32_t bits = ((int32_t)n + 127) << 23;
     float scale;
     memcpy(&scale, &bits, sizeof scale);
-    return x < -87.0f ? 0.0f : y * scale;
+    const float power = x < -87.0f ? 0.0f : y * scale;
+    return x != x ? x : power; /* a NaN stays one */
 }
 
 static inline float vector_erf(float x) {

@@ -68,7 +68,7 @@ static ContrastivePairs pair(Tape *tape, const TrainingRows *rows, Variant varia
                 lists_add(&positives, next);
                 lists_add(&positives, distinct + next);
             }
-            for (size_t same = 0; same <= variant.same_modality; same++) {
+            for (size_t same = 0; same < (variant.same_modality ? 2 : 1); same++) {
                 lists_add(&grouped, same * distinct + item);
                 lists_add(&excluded, same * distinct + item);
                 lists_add(&excluded, same * distinct + next);
