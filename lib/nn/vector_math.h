@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-
 static inline float vector_exp(float x) {
     const float low = x < 88.0f ? x : 88.0f, clipped = low > -87.0f ? low : -87.0f;
     const float n = rintf(clipped * 1.44269504f);
@@ -23,7 +22,8 @@ static inline float vector_exp(float x) {
     const int32_t bits = ((int32_t)n + 127) << 23;
     float scale;
     memcpy(&scale, &bits, sizeof scale);
-    return x < -87.0f ? 0.0f : y * scale + 0.0f * (x - x); /* the last term hands a NaN on */
+    const float power = x < -87.0f ? 0.0f : y * scale;
+    return x != x ? x : power; /* a NaN stays one */
 }
 
 static inline float vector_erf(float x) {

@@ -91,6 +91,27 @@ static TrainingRows batch_rows(const Trainer *trainer, const Batch *batch) {
                           popularity};
 }
 
+static bool needs_corruption(const Recommender *recommender) {
+    for (size_t i = 0; i < recommender->objective.count; i++)
+        if (recommender->objective.kinds[i]->needs_corruption) return true;
+    return false;
+}
+
+/* Adds what the user encoder makes of a corrupted copy of the inputs. */
+static void add_corrupted(const Trainer *trainer, ObjectiveInput *input) {
+    const Settings *settings = &trainer->recommender->settings;
+    const size_t positions = segments_rows(input->inputs->inputs);
+    uint32_t *rows = arena_take(trainer->tape->arena, positions, sizeof *rows);
+    uint32_t *corruption = arena_take(trainer->tape->arena, positions, sizeof *corruption);
+    Random random;
+    random_seed(&random, random_hash((uint64_t)settings->seed, STREAM_CORRUPTION), trainer->step);
+    objective_corrupt(input->inputs, input->rows->distinct, settings, &random, rows, corruption);
+    UserRows corrupted = *input->inputs;
+    corrupted.rows = rows;
+    input->corruption = corruption;
+    input->corrupted_hidden = recommender_users(trainer->recommender, trainer->tape, input->items, &corrupted);
+}
+
 /* The losses of a batch, each by its part of the objective (NULL where it has nothing), and their weighted
  * sum; NULL when no part has anything. */
 static Tensor *batch_losses(const Trainer *trainer, const Batch *batch,
@@ -111,6 +132,8 @@ static Tensor *batch_losses(const Trainer *trainer, const Batch *batch,
                             .tokens = &tokens,
                             .items = items,
                             .hidden = recommender_users(recommender, tape, items, &inputs)};
+
+    if (needs_corruption(recommender)) add_corrupted(trainer, &input);
 
     Tensor *present[OBJECTIVE_MOST_PARTS];
     double weights[OBJECTIVE_MOST_PARTS];

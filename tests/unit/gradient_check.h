@@ -57,7 +57,7 @@ static inline double weight_of(size_t i) {
 }
 
 static inline Tensor *forward(Case *c, Tensor *leaves[3]) {
-    Tensor *saved[3];
+    Tensor *saved[3] = {0};
     tape_reset(c->tape, 99);
     for (size_t i = 0; i < c->input_count; i++) {
         saved[i] = c->inputs[i];

@@ -96,13 +96,16 @@ static void load_parameters(const Model *model) {
 static void create(Model *model, const char *name, bool always_padding) {
     *model = (Model){.golden = golden_read(name), .tape = tape_create(&backend_cpu, true)};
     Error error = {""};
-    Settings settings;
+    /* Their texts live as long as the program. */
+    static Settings all_settings[32];
+    static size_t settings_count;
+    Settings *settings = &all_settings[settings_count++ % 32];
     read_places(model);
     lay_out_batch(model);
     const size_t width = model->places.image_width;
     const int64_t items = json_integer_value(json_object_get(model->golden.header, "items"));
-    if (settings_read(&settings, json_object_get(model->golden.header, "config"), &error))
-        model->recommender = recommender_create(&settings,
+    if (settings_read(settings, json_object_get(model->golden.header, "config"), &error))
+        model->recommender = recommender_create(settings,
                                                 &(RecommenderInputs){.item_towers = true,
                                                                      .user_encoder = true,
                                                                      .objectives = true,

@@ -15,6 +15,9 @@ typedef struct TrainingRows {
     const float *popularity; /* by row of the item vectors */
 } TrainingRows;
 
+/* What became of an input; NID's classes. */
+typedef enum Corruption { CORRUPTION_NONE, CORRUPTION_SHUFFLED, CORRUPTION_REPLACED } Corruption;
+
 /* Everything that an objective may look at. */
 typedef struct ObjectiveInput {
     const Settings *settings;
@@ -24,7 +27,7 @@ typedef struct ObjectiveInput {
     Tensor *items;              /* item vectors */
     Tensor *hidden;             /* [positions of inputs, D] */
     Tensor *corrupted_hidden;   /* of the corrupted inputs; NULL unless an objective needs them */
-    const uint32_t *corruption; /* by position: 0 unchanged, 1 shuffled, 2 replaced */
+    const uint32_t *corruption; /* by position of inputs: a Corruption */
 } ObjectiveInput;
 
 typedef struct ObjectiveKind {
@@ -37,6 +40,13 @@ typedef struct ObjectiveKind {
     /* A scalar; NULL when the batch gives nothing to it. */
     Tensor *(*loss)(const void *module, Tape *tape, const ObjectiveInput *input);
 } ObjectiveKind;
+
+/* Draws a corrupted copy of the inputs: `corrupted` takes the place of inputs->rows, `corruption` says by
+ * position what became of it. Each input is shuffled with the probability shuffle_rate (the chosen ones of a
+ * row change places, and all of them move) or else replaced with replace_rate by another of the `distinct`
+ * items. One that is alone, or that meets an equal item, is unchanged. */
+void objective_corrupt(const UserRows *inputs, size_t distinct, const Settings *settings, Random *random,
+                       uint32_t *corrupted, uint32_t *corruption);
 
 /* The parts of an objective such as "dap,nicl=0.1,nid=1", with their weights (1 where none is given). */
 enum { OBJECTIVE_MOST_PARTS = 8 };

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const ObjectiveKind objective_dap;
+extern const ObjectiveKind objective_dap, objective_nicl, objective_ncl, objective_icl, objective_vcl,
+    objective_nid, objective_rcl;
 
 static const ObjectiveKind *const kinds[] = {
-    &objective_dap,
+    &objective_dap, &objective_nicl, &objective_ncl, &objective_icl,
+    &objective_vcl, &objective_nid,  &objective_rcl,
 };
 
 static const ObjectiveKind *find(const char *name, size_t length, Error *error) {

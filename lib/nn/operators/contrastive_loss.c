@@ -1,6 +1,6 @@
 #include "nn/operators/operators.h"
 #include "nn/operators/tiled_loss.h"
-#include "nn/vector_math.h"
+#include "nn/softmax.h"
 
 typedef struct Contrast {
     const ContrastivePairs *pairs;
@@ -19,21 +19,6 @@ static void weigh(const ContrastivePairs *pairs, size_t anchor, size_t count, fl
         weights[pairs->positive_candidates[i]] += 1;
 }
 
-/* shares[i] = the softmax of the positives' scores; returns the log of the sum of their exponentials. */
-static double share(const uint32_t *positives, size_t count, const float *scores, float *shares) {
-    float largest = scores[positives[0]]; /* a NaN stays */
-    double total = 0;
-    for (size_t i = 1; i < count; i++)
-        if (scores[positives[i]] > largest) largest = scores[positives[i]];
-    for (size_t i = 0; i < count; i++) {
-        shares[i] = vector_exp(scores[positives[i]] - largest);
-        total += (double)shares[i];
-    }
-    for (size_t i = 0; i < count; i++)
-        shares[i] = (float)((double)shares[i] / total);
-    return log(total) + (double)largest;
-}
-
 static double anchor_loss(const void *context, size_t anchor, size_t count, float *scores, float *scratch) {
     const Contrast *contrast = context;
     const ContrastivePairs *pairs = contrast->pairs;
@@ -47,7 +32,9 @@ static double anchor_loss(const void *context, size_t anchor, size_t count, floa
         scores[c] *= scale;
         largest = weights[c] > 0 && scores[c] > largest ? scores[c] : largest;
     }
-    const double log_positives = share(positives, positive_count, scores, shares);
+    for (size_t i = 0; i < positive_count; i++)
+        shares[i] = scores[positives[i]];
+    const double log_positives = softmax_in_place(shares, positive_count);
     double total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t c = 0; c < count; c++) {

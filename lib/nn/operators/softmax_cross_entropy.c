@@ -1,6 +1,6 @@
 #include "nn/operators/kernels.h"
 #include "nn/operators/operators.h"
-#include "nn/vector_math.h"
+#include "nn/softmax.h"
 
 typedef struct SoftmaxCrossEntropy {
     Tensor *logits, *loss;
@@ -18,16 +18,13 @@ static void softmax_cross_entropy_backward(Tape *tape, void *context) {
         to[i] += factor * entropy->gradient[i];
 }
 
-static double row_loss(const float *logits, size_t classes, uint32_t class, double rows, float *gradient) {
-    float largest = -INFINITY;
-    double total = 0;
+static double row_loss(const float *logits, size_t classes, uint32_t class, size_t rows, float *gradient) {
+    memcpy(gradient, logits, classes * sizeof *gradient);
+    const double log_total = softmax_in_place(gradient, classes);
+    gradient[class] -= 1;
     for (size_t c = 0; c < classes; c++)
-        if (logits[c] > largest) largest = logits[c];
-    for (size_t c = 0; c < classes; c++)
-        total += (double)(gradient[c] = vector_exp(logits[c] - largest));
-    for (size_t c = 0; c < classes; c++)
-        gradient[c] = (float)(((double)gradient[c] / total - (c == class)) / rows);
-    return log(total) + (double)largest - (double)logits[class];
+        gradient[c] /= (float)rows;
+    return log_total - (double)logits[class];
 }
 
 Tensor *softmax_cross_entropy(Tape *tape, Tensor *logits, const uint32_t *classes) {
@@ -37,8 +34,8 @@ Tensor *softmax_cross_entropy(Tape *tape, Tensor *logits, const uint32_t *classe
                                                 arena_take(tape->arena, rows * columns, sizeof(float)));
     double total = 0;
     for (size_t i = 0; i < rows; i++)
-        total += row_loss(logits->value + i * columns, columns, classes[i], (double)rows,
-                          entropy->gradient + i * columns);
+        total +=
+            row_loss(logits->value + i * columns, columns, classes[i], rows, entropy->gradient + i * columns);
     *loss->value = rows ? (float)(total / (double)rows) : 0;
     if (loss->needs_gradient) tape_record(tape, softmax_cross_entropy_backward, entropy);
     return loss;
