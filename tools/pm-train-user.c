@@ -117,7 +117,7 @@ static bool was_given(const char *name) {
 static bool run(Error *error) {
     if (config && !options_read_config(&program, config, error)) return false;
     request.tower_given = was_given("tower");
-    return train_job_inherit(&request, &program, error) && train_job(&request, &program, error);
+    return train_job(&request, &program, error);
 }
 
 int main(int argc, char **argv) {

@@ -27,6 +27,8 @@ typedef struct Reading {
     const NameTable *items;
     LineReader *reader;
     size_t used, sequence_capacity, offset_capacity, user_capacity;
+    const char *unknown;             /* the line's last unknown item, or NULL */
+    size_t unknown_size, unknown_at; /* its length, and its place in the sequences */
 } Reading;
 
 static bool add_user_name(Reading *reading, const char *user, size_t size, uint32_t *number, Error *error) {
@@ -44,25 +46,23 @@ static bool add_user_name(Reading *reading, const char *user, size_t size, uint3
     return true;
 }
 
-/* Appends one item, as its place among the given ones. */
-static bool add_item(Reading *reading, const char *item, size_t size, Error *error) {
+/* Appends one item, as its place among the given ones. An unknown one is an error only if it is kept. */
+static void add_item(Reading *reading, const char *item, size_t size) {
     Behaviours *behaviours = reading->behaviours;
     const size_t row = name_table_find(reading->items, item, size);
     behaviours->counts.interactions_read++;
     if (row == SIZE_MAX && behaviours->options.unknown == UNKNOWN_ITEMS_DROP) {
         behaviours->counts.interactions_unknown++;
-        return true;
+        return;
     }
     if (row == SIZE_MAX) {
-        char text[QUOTED];
-        return error_set(error,
-                         "item \"%s\" is none of the %zu known items; add it to them or take it out here",
-                         quote(item, size, text), name_table_count(reading->items));
+        reading->unknown = item;
+        reading->unknown_size = size;
+        reading->unknown_at = reading->used;
     }
     behaviours->sequences = memory_grow(behaviours->sequences, &reading->sequence_capacity, reading->used + 1,
                                         sizeof *behaviours->sequences);
     behaviours->sequences[reading->used++] = (uint32_t)row;
-    return true;
 }
 
 /* Appends the items of a line, which begin at `items`. */
@@ -81,27 +81,34 @@ static bool add_items(Reading *reading, const Line *line, const char *items, Err
                              "an empty item name at byte %zu; single spaces separate items, and none stands "
                              "before the first or after the last",
                              (size_t)(items - line->bytes) + 1);
-        if (!add_item(reading, items, size, error)) return false;
+        add_item(reading, items, size);
         if (!space) return true;
         items = space + 1;
     }
 }
 
 /* Keeps of a user's interactions, which end the sequences, the last L + 3, or drops the user. */
-static void keep_user(Reading *reading, uint32_t name) {
+static bool keep_user(Reading *reading, uint32_t name, Error *error) {
     Behaviours *behaviours = reading->behaviours;
     const size_t start = behaviours->offsets[behaviours->user_count], count = reading->used - start;
     if (count < behaviours->options.min_seq_len) {
         behaviours->counts.users_short++;
         behaviours->counts.interactions_short += count;
         reading->used = start;
-        return;
+        return true;
     }
     const size_t most = (size_t)behaviours->options.max_seq_len + KEPT_BEYOND_L;
-    if (count > most) {
-        memmove(behaviours->sequences + start, behaviours->sequences + reading->used - most,
+    const size_t old = count > most ? count - most : 0;
+    if (reading->unknown && reading->unknown_at >= start + old) {
+        char text[QUOTED];
+        return error_set(
+            error, "item \"%s\" is none of the %zu known items; add it to them or take it out here",
+            quote(reading->unknown, reading->unknown_size, text), name_table_count(reading->items));
+    }
+    if (old) {
+        memmove(behaviours->sequences + start, behaviours->sequences + start + old,
                 most * sizeof *behaviours->sequences);
-        behaviours->counts.interactions_old += count - most;
+        behaviours->counts.interactions_old += old;
         reading->used = start + most;
     }
     const size_t user = behaviours->user_count++;
@@ -111,6 +118,7 @@ static void keep_user(Reading *reading, uint32_t name) {
     behaviours->user_names = memory_grow(behaviours->user_names, &reading->user_capacity, user + 1,
                                          sizeof *behaviours->user_names);
     behaviours->user_names[user] = name;
+    return true;
 }
 
 static bool read_line(Reading *reading, const Line *line, Error *error) {
@@ -121,9 +129,8 @@ static bool read_line(Reading *reading, const Line *line, Error *error) {
     uint32_t name = 0;
     if (!add_user_name(reading, line->bytes, (size_t)(tab - line->bytes), &name, error)) return false;
     reading->behaviours->counts.users_read++;
-    if (!add_items(reading, line, tab + 1, error)) return false;
-    keep_user(reading, name);
-    return true;
+    reading->unknown = NULL;
+    return add_items(reading, line, tab + 1, error) && keep_user(reading, name, error);
 }
 
 static bool check_what_is_left(const Behaviours *behaviours, Error *error) {

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What to do with an item of users.tsv that is not among the given items. */
+/* What to do with an item of a kept interaction that is not among the given items. Under REFUSE those of
+ * dropped users and of interactions before the last L + 3 may be unknown, since nothing depends on them. */
 typedef enum UnknownItems { UNKNOWN_ITEMS_REFUSE, UNKNOWN_ITEMS_DROP } UnknownItems;
 
 typedef struct BehavioursOptions {

@@ -21,8 +21,9 @@ typedef struct TrainJob {
     Catalogue catalogue;
     json_t *encoder_json[SIDES]; /* the encoders' configurations; NULL: hidden states come in finished */
     EncoderConfig encoders[SIDES];
-    json_t *init_header, *init_content;
-    json_t *weights_header[SIDES], *weights_content[SIDES]; /* of --text-encoder and --image-encoder */
+    StreamReader *init,
+        *weights[SIDES]; /* --init, --text-encoder and --image-encoder; read once, so pipes will do */
+    json_t *init_content, *weights_content[SIDES];
     ItemSource source;
     Behaviours behaviours;
     bool has_behaviours, has_source;
@@ -30,14 +31,24 @@ typedef struct TrainJob {
     Trainer trainer;
 } TrainJob;
 
-bool train_job_inherit(TrainRequest *request, Program *program, Error *error) {
+static bool open_weights(TrainJob *job, Error *error) {
+    const TrainRequest *request = job->request;
+    const char *const weights[SIDES] = {request->text_encoder, request->image_encoder};
+    if (request->init && !(job->init = stream_reader_open_kind(request->init, "model", error))) return false;
+    for (Side side = TEXT; side < SIDES; side++)
+        if (weights[side] && !(job->weights[side] = stream_reader_open_kind(weights[side], "encoder", error)))
+            return false;
+    return true;
+}
+
+/* The model of --init lends the settings that shape a model. */
+static bool inherit_settings(TrainJob *job, Program *program, Error *error) {
     static const char *const keys[] = {"tower",        "fusion",        "user-encoder",       "dim",
                                        "fusion-heads", "fusion-layers", "user-heads",         "user-blocks",
                                        "max-seq-len",  "min-seq-len",   "fusion-intermediate"};
-    if (!request->init) return true;
-    StreamReader *reader = stream_reader_open_kind(request->init, "model", error);
-    if (!reader) return false;
-    const json_t *config = json_object_get(stream_reader_header(reader), "config");
+    TrainRequest *request = job->request;
+    if (!job->init) return true;
+    const json_t *config = json_object_get(stream_reader_header(job->init), "config");
     json_t *shape = json_object();
     for (size_t i = request->tower_given ? 1 : 0; i < sizeof keys / sizeof *keys; i++)
         if (json_object_get(config, keys[i]))
@@ -45,7 +56,6 @@ bool train_job_inherit(TrainRequest *request, Program *program, Error *error) {
     const bool fine = options_inherit(program, shape, error) || error_prefix(error, "%s: ", request->init);
     request->tower_given = request->tower_given || json_object_get(shape, "tower");
     json_decref(shape);
-    stream_reader_close(reader);
     return fine;
 }
 
@@ -131,21 +141,18 @@ static bool read_behaviours(TrainJob *job, Error *error) {
 static bool find_encoder(TrainJob *job, Side side, Error *error) {
     const TrainRequest *request = job->request;
     const FeatureStore *store = job->stores[side];
-    const char *weights = side == TEXT ? request->text_encoder : request->image_encoder;
     const char *config = side == TEXT ? request->settings.text_config : request->settings.image_config;
     const char *key = side == TEXT ? "text_encoder" : "image_encoder";
     if (!store || store->blocks == FEATURE_BLOCKS_LAST) return true;
     json_t *json = NULL;
-    if (weights) {
-        StreamReader *reader = stream_reader_open_kind(weights, "encoder", error);
-        if (!reader) return false;
-        json = json_incref(json_object_get(stream_reader_header(reader), "config"));
-        stream_reader_close(reader);
+    const json_t *init_config = job->init ? json_object_get(stream_reader_header(job->init), key) : NULL;
+    if (job->weights[side]) {
+        json = json_incref(json_object_get(stream_reader_header(job->weights[side]), "config"));
     } else if (config) {
         json = hf_config_read(config, error);
         if (!json) return false;
-    } else if (json_is_object(json_object_get(job->init_header, key))) {
-        json = json_incref(json_object_get(job->init_header, key));
+    } else if (json_is_object(init_config)) {
+        json = json_incref((json_t *)init_config);
     } else {
         json = json_incref(json_object_get(store->header, "encoder"));
     }
@@ -198,12 +205,6 @@ static size_t side_width(const TrainJob *job, Side side) {
 
 static bool create_recommender(TrainJob *job, Error *error) {
     const TrainRequest *request = job->request;
-    if (request->init) {
-        StreamReader *reader = stream_reader_open_kind(request->init, "model", error);
-        if (!reader) return false;
-        job->init_header = json_deep_copy(stream_reader_header(reader));
-        stream_reader_close(reader);
-    }
     for (Side side = TEXT; side < SIDES; side++)
         if (!find_encoder(job, side, error) || !check_side(job, side, error)) return false;
     const RecommenderInputs inputs = {
@@ -223,46 +224,35 @@ static bool create_recommender(TrainJob *job, Error *error) {
 }
 
 static bool load_encoder(TrainJob *job, Side side, Error *error) {
-    const char *path = side == TEXT ? job->request->text_encoder : job->request->image_encoder;
-    if (!path || !job->encoder_json[side]) return true;
+    StreamReader *reader = job->weights[side];
+    if (!reader || !job->encoder_json[side]) return true;
     const char *prefix =
         side == TEXT ? recommender_text_prefix() : recommender_image_prefix(&job->encoders[side]);
     const ModelFilter filter = {.prefix = prefix, .keep = prefix};
     ModelFound found;
-    StreamReader *reader = stream_reader_open_kind(path, "encoder", error);
-    if (!reader) return false;
-    const bool fine = model_file_read(reader, job->recommender->parameters, &filter, &found, error);
-    if (fine) {
-        log_report("%s: %zu tensors to be trained, %zu kept frozen", path, found.loaded, found.kept);
-        job->weights_header[side] = json_deep_copy(stream_reader_header(reader));
-        job->weights_content[side] = stream_reader_content(reader);
-    }
-    stream_reader_close(reader);
-    return fine;
+    if (!model_file_read(reader, job->recommender->parameters, &filter, &found, error)) return false;
+    log_report("%s: %zu tensors to be trained, %zu kept frozen", stream_reader_name(reader), found.loaded,
+               found.kept);
+    job->weights_content[side] = stream_reader_content(reader);
+    return true;
 }
 
 /* Of --init the frozen parts of the encoders in use are kept, so that the new model is whole. */
 static bool load_init(TrainJob *job, Error *error) {
-    const TrainRequest *request = job->request;
-    if (!request->init) return true;
-    const ModelFilter filter = {.transfer = request->transfer,
-                                .keep = job->encoder_json[TEXT] && job->encoder_json[IMAGE]
-                                            ? "text_encoder.bert_model.|cv_encoder.image_net."
-                                        : job->encoder_json[TEXT]  ? "text_encoder.bert_model."
-                                        : job->encoder_json[IMAGE] ? "cv_encoder.image_net."
-                                                                   : NULL};
+    if (!job->init) return true;
+    const bool text = job->encoder_json[TEXT], image = job->encoder_json[IMAGE];
+    const ModelFilter filter = {.transfer = job->request->transfer,
+                                .keep = text && image ? "text_encoder.bert_model.|cv_encoder.image_net."
+                                        : text        ? "text_encoder.bert_model."
+                                        : image       ? "cv_encoder.image_net."
+                                                      : NULL};
     ModelFound found;
-    StreamReader *reader = stream_reader_open_kind(request->init, "model", error);
-    if (!reader) return false;
-    const bool fine = model_file_read(reader, job->recommender->parameters, &filter, &found, error);
-    if (fine) {
-        log_report("%s: %zu tensors taken, %zu kept frozen, %zu left; %zu of this model start afresh",
-                   request->init, found.loaded, found.kept, found.left,
-                   job->recommender->parameters->count - found.loaded);
-        job->init_content = stream_reader_content(reader);
-    }
-    stream_reader_close(reader);
-    return fine;
+    if (!model_file_read(job->init, job->recommender->parameters, &filter, &found, error)) return false;
+    log_report("%s: %zu tensors taken, %zu kept frozen, %zu left; %zu of this model start afresh",
+               stream_reader_name(job->init), found.loaded, found.kept, found.left,
+               job->recommender->parameters->count - found.loaded);
+    job->init_content = stream_reader_content(job->init);
+    return true;
 }
 
 /* Blocks that go on from hidden states are of an encoder that exists: they must not start from random
@@ -319,13 +309,13 @@ static json_t *model_header(const TrainJob *job, const Program *program) {
     header_add_input(header, "users", NULL);
     for (Side side = TEXT; side < SIDES; side++) {
         if (job->stores[side]) header_add_input(header, side_names[side], job->stores[side]->header);
-        if (job->weights_header[side])
+        if (job->weights[side])
             header_add_input(header, side == TEXT ? "text-encoder" : "image-encoder",
-                             job->weights_header[side]);
+                             stream_reader_header(job->weights[side]));
     }
     if (job->vectors) header_add_input(header, "items", job->vectors->header);
     if (job->catalogue.names) header_add_input(header, "catalog", NULL);
-    if (job->init_header) header_add_input(header, "init", job->init_header);
+    if (job->init) header_add_input(header, "init", stream_reader_header(job->init));
     return header;
 }
 
@@ -353,9 +343,10 @@ static bool write_model(TrainJob *job, const Program *program, Error *error) {
     return stream_writer_close(writer, error);
 }
 
-static bool run(TrainJob *job, const Program *program, Error *error) {
+static bool run(TrainJob *job, Program *program, Error *error) {
     const TrainRequest *request = job->request;
     const TrainerOptions options = {!strcmp(request->keep, "last"), request->checkpoint, request->log};
+    if (!open_weights(job, error) || !inherit_settings(job, program, error)) return false;
     choose_tower(job->request);
     return prepare(job, error) &&
            trainer_create(&job->trainer, job->recommender, &job->behaviours, &job->source, &options, error) &&
@@ -367,7 +358,7 @@ static void free_store(FeatureStore *store) {
     free(store);
 }
 
-bool train_job(TrainRequest *request, const Program *program, Error *error) {
+bool train_job(TrainRequest *request, Program *program, Error *error) {
     TrainJob *job = memory_need(1, sizeof *job);
     job->request = request;
     const bool fine = run(job, program, error);
@@ -379,11 +370,11 @@ bool train_job(TrainRequest *request, const Program *program, Error *error) {
     for (Side side = TEXT; side < SIDES; side++) {
         free_store(job->stores[side]);
         json_decref(job->encoder_json[side]);
-        json_decref(job->weights_header[side]);
+        stream_reader_close(job->weights[side]);
         json_decref(job->weights_content[side]);
     }
     free_store(job->vectors);
-    json_decref(job->init_header);
+    stream_reader_close(job->init);
     json_decref(job->init_content);
     free(job);
     return fine;

@@ -17,8 +17,6 @@ typedef struct TrainRequest {
 } TrainRequest;
 
 /* Settings that no option gave come from the header of --init, as far as they shape the model. */
-bool train_job_inherit(TrainRequest *request, Program *program, Error *error);
-
-bool train_job(TrainRequest *request, const Program *program, Error *error);
+bool train_job(TrainRequest *request, Program *program, Error *error);
 
 #endif
