@@ -142,7 +142,7 @@ static void malformed_files_are_refused(void) {
         {"u\ta b\tc\n", ":1: a second TAB at byte 6"},
         {"u\ta b\t\n", ":1: a second TAB at byte 6"},
         {"u\ta b c\nv\ta b x\n", ":2: item \"x\" is none of the 5 known items"},
-        {"u\tx a x b c a b c a b\n", ":1: item \"x\" is none"}, /* the second one is among the last L + 3 */
+        {"u\tx a b x c a b c a b\n", ":1: item \"x\" is none"}, /* the second is among the last L + 3 */
         {"u\ta b c\nv\ta b c\r\n", ":2: item \"c\\x0d\" is none"},
         {"u\ta b A\n", "item \"A\" is none"},
         {"u\ta b ab\n", "item \"ab\" is none"},
