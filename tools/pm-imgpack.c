@@ -3,13 +3,14 @@
 #include "data/catalogue.h"
 #include "data/image_folder.h"
 #include "data/image_resize.h"
+#include "interop/pickled_images.h"
 #include "stream/header.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 static struct {
-    const char *images, *items, *output, *missing, *broken;
+    const char *images, *pickled, *items, *output, *missing, *broken;
     int64_t size;
 } arguments = {.missing = "error", .broken = "error", .size = 224};
 
@@ -19,6 +20,11 @@ static Option options[] = {
      .value = &arguments.images,
      .argument = "DIR",
      .help = "where the images are: DIR/ITEM.jpg, .jpeg or .png"},
+    {.name = "pickled",
+     .kind = OPTION_PATH,
+     .value = &arguments.pickled,
+     .argument = "LMDB",
+     .help = "or PMMRec's LMDB of pickled images; item v12 is its key 12"},
     {.name = "items",
      .kind = OPTION_PATH,
      .value = &arguments.items,
@@ -54,7 +60,7 @@ static Option options[] = {
 
 static Program program = {
     .name = "pm-imgpack",
-    .usage = "--images DIR --items items.tsv -o images.lmdb",
+    .usage = "(--images DIR | --pickled LMDB) --items items.tsv -o images.lmdb",
     .purpose =
         "Decodes the image of each item (JPEG or PNG, by content), resizes it as Pillow's bilinear filter\n"
         "does, and packs all in one LMDB file that pm-encode-image and pm-train-user read.",
@@ -81,27 +87,40 @@ static bool commit(ImageStoreWriter *writer, const Catalogue *catalogue, Error *
     return image_store_commit(writer, header, json_pack("{s:O}", "items", catalogue->content), error);
 }
 
-static bool pack_folder(const Catalogue *catalogue, const ImageFolder *folder, Error *error) {
-    ImagePack pack = {.missing = choice_of(arguments.missing), .broken = choice_of(arguments.broken)};
-    const ImageSource source = image_folder_source(folder);
+static bool pack(const Catalogue *catalogue, const ImageSource *source, Error *error) {
+    ImagePack choices = {.missing = choice_of(arguments.missing), .broken = choice_of(arguments.broken)};
     const uint32_t size = (uint32_t)arguments.size;
     ImageStoreWriter *writer = image_store_create(arguments.output, size, error);
     if (!writer) return false;
-    if (!image_pack(&pack, &source, catalogue->names, size, writer, error)) {
+    if (!image_pack(&choices, source, catalogue->names, size, writer, error)) {
         image_store_abandon(writer);
         return false;
     }
     if (!commit(writer, catalogue, error)) return false;
-    report(&pack, name_table_count(catalogue->names));
+    report(&choices, name_table_count(catalogue->names));
     return true;
+}
+
+static bool pack_folder(const Catalogue *catalogue, Error *error) {
+    ImageFolder *folder = image_folder_open(arguments.images, error);
+    const ImageSource source = folder ? image_folder_source(folder) : (ImageSource){0};
+    const bool fine = folder && pack(catalogue, &source, error);
+    image_folder_close(folder);
+    return fine;
+}
+
+static bool pack_pickled(const Catalogue *catalogue, Error *error) {
+    PickledImages *images = pickled_images_open(arguments.pickled, error);
+    const ImageSource source = images ? pickled_images_source(images) : (ImageSource){0};
+    const bool fine = images && pack(catalogue, &source, error);
+    pickled_images_close(images);
+    return fine;
 }
 
 static bool run(Error *error) {
     Catalogue catalogue;
     if (!catalogue_read(&catalogue, arguments.items, error)) return false;
-    ImageFolder *folder = image_folder_open(arguments.images, error);
-    const bool fine = folder && pack_folder(&catalogue, folder, error);
-    image_folder_close(folder);
+    const bool fine = arguments.images ? pack_folder(&catalogue, error) : pack_pickled(&catalogue, error);
     catalogue_free(&catalogue);
     return fine;
 }
@@ -109,7 +128,8 @@ static bool run(Error *error) {
 int main(int argc, char **argv) {
     const int first = options_parse(&program, argc, argv);
     if (first < argc) options_wrong_usage(&program, "unexpected operand %s", argv[first]);
-    if (!arguments.images) options_wrong_usage(&program, "--images names the folder of the images");
+    if (!arguments.images == !arguments.pickled)
+        options_wrong_usage(&program, "give one of --images and --pickled");
     if (!arguments.items) options_wrong_usage(&program, "--items names the file of the items");
     if (!arguments.output) options_wrong_usage(&program, "-o names the image store to write");
     Error error;

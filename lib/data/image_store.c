@@ -4,19 +4,17 @@
 #include "data/image_resize.h"
 #include "data/image_store_layout.h"
 #include "data/lmdb_check.h"
+#include "data/lmdb_reader.h"
 #include "stream/content_hash.h"
 #include "stream/header.h"
 
 #include <fcntl.h>
-#include <lmdb.h>
 #include <string.h>
 #include <unistd.h>
 
 struct ImageStore {
     char *path;
-    MDB_env *environment;
-    MDB_txn *transaction;
-    MDB_dbi database;
+    LmdbReader reader;
     json_t *header;
     uint32_t size;
     size_t count, read; /* images; those given by image_store_next */
@@ -38,25 +36,8 @@ bool image_store_is_one(const char *path) {
     return size == (ssize_t)sizeof bytes && lmdb_is_one(bytes, sizeof bytes);
 }
 
-static bool refuse_lmdb(const ImageStore *store, int status, Error *error) {
-    return error_set(error, "%s: LMDB: %s", store->path, mdb_strerror(status));
-}
-
-static bool open_database(ImageStore *store, Error *error) {
-    size_t file_size;
-    if (!lmdb_check(store->path, &file_size, error)) return false;
-    int status = mdb_env_create(&store->environment);
-    if (!status) status = mdb_env_set_mapsize(store->environment, file_size);
-    if (!status)
-        status = mdb_env_open(store->environment, store->path, MDB_RDONLY | MDB_NOSUBDIR | MDB_NOLOCK, 0);
-    if (!status) status = mdb_txn_begin(store->environment, NULL, MDB_RDONLY, &store->transaction);
-    if (!status) status = mdb_dbi_open(store->transaction, NULL, 0, &store->database);
-    return !status || refuse_lmdb(store, status, error);
-}
-
 static bool get(const ImageStore *store, const char *key, size_t key_size, MDB_val *value) {
-    MDB_val name = {key_size, (void *)key};
-    return !mdb_get(store->transaction, store->database, &name, value);
+    return lmdb_reader_get(&store->reader, key, key_size, value);
 }
 
 static bool read_header(ImageStore *store, Error *error) {
@@ -83,15 +64,14 @@ static bool read_header(ImageStore *store, Error *error) {
 }
 
 static bool read_order(ImageStore *store, Error *error) {
-    MDB_stat numbers;
     if (!get(store, IMAGE_STORE_ORDER_KEY, strlen(IMAGE_STORE_ORDER_KEY), &store->order))
         return error_set(error, "the order of its items is missing");
     const char *names = store->order.mv_data, *end = names + store->order.mv_size;
     size_t count = 0;
     for (const char *at = names; at < end && (at = memchr(at, '\n', (size_t)(end - at))); at++)
         count++;
-    if (mdb_stat(store->transaction, store->database, &numbers) || numbers.ms_entries != store->count + 2 ||
-        count != store->count || (names < end && end[-1] != '\n'))
+    if (lmdb_reader_count(&store->reader) != store->count + 2 || count != store->count ||
+        (names < end && end[-1] != '\n'))
         return error_set(error, "damaged: its header speaks of %zu images, the order of its items of %zu",
                          store->count, count);
     return true;
@@ -101,7 +81,7 @@ ImageStore *image_store_open(const char *path, Error *error) {
     ImageStore *store = memory_need(1, sizeof *store);
     store->path = memory_copy_text(path, strlen(path));
     store->hash = content_hash_create();
-    if (open_database(store, error)) {
+    if (lmdb_reader_open(&store->reader, path, error)) {
         if (read_header(store, error) && read_order(store, error)) return store;
         error_prefix(error, "%s: ", path);
     }
@@ -111,8 +91,7 @@ ImageStore *image_store_open(const char *path, Error *error) {
 
 void image_store_close(ImageStore *store) {
     if (!store) return;
-    if (store->transaction) mdb_txn_abort(store->transaction);
-    if (store->environment) mdb_env_close(store->environment);
+    lmdb_reader_close(&store->reader);
     content_hash_destroy(store->hash);
     json_decref(store->header);
     free(store->path);

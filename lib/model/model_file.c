@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* From this size on, a copy of a tensor would cost more than giving the reader new memory. */
+enum { MOVED_BYTES = 1 << 20 };
+
 /* What the words of --transfer stand for. */
 static const struct {
     const char *word, *globs;
@@ -50,18 +53,34 @@ static bool has_prefix(const char *prefixes, const char *name) {
     return false;
 }
 
-static bool read_record(const Record *record, ParameterSet *set, const ModelFilter *filter, ModelFound *found,
-                        Error *error) {
+/* A large tensor in the dtype that is kept moves out of the reader; others are copied or widened. */
+static bool load(StreamReader *reader, Parameter *parameter, const RecordTensor *tensor, Error *error) {
+    if (tensor->dtype != DTYPE_F32 || record_tensor_bytes(tensor) < MOVED_BYTES)
+        return parameter_load(parameter, tensor, error);
+    if (!parameter_check(parameter, tensor, error)) return false;
+    parameter_adopt(parameter, stream_reader_take(reader, tensor));
+    return true;
+}
+
+static void keep(StreamReader *reader, ParameterSet *set, const char *name, const RecordTensor *tensor) {
+    if (record_tensor_bytes(tensor) < MOVED_BYTES)
+        parameter_set_keep_passenger(set, name, strlen(name), tensor);
+    else
+        parameter_set_adopt_passenger(set, name, strlen(name), tensor, stream_reader_take(reader, tensor));
+}
+
+static bool read_record(StreamReader *reader, const Record *record, ParameterSet *set,
+                        const ModelFilter *filter, ModelFound *found, Error *error) {
     char name[1024];
     const RecordTensor *tensor = record_find(record, "value");
     if (!tensor) return error_set(error, "tensor %s has no \"value\"", record->key);
     snprintf(name, sizeof name, "%s%s", filter->prefix ? filter->prefix : "", record->key);
     Parameter *parameter = matches(filter, name) ? parameter_find(set, name, strlen(name)) : NULL;
     if (parameter) {
-        if (!parameter_load(parameter, tensor, error)) return false;
+        if (!load(reader, parameter, tensor, error)) return false;
         found->loaded++;
     } else if (matches(filter, name) && has_prefix(filter->keep, name)) {
-        parameter_set_keep_passenger(set, name, strlen(name), tensor);
+        keep(reader, set, name, tensor);
         found->kept++;
     } else {
         found->left++;
@@ -75,7 +94,7 @@ bool model_file_read(StreamReader *reader, ParameterSet *set, const ModelFilter 
     StreamStatus status;
     *found = (ModelFound){0};
     while ((status = stream_reader_next(reader, &record, error)) == STREAM_RECORD)
-        if (!read_record(&record, set, filter, found, error))
+        if (!read_record(reader, &record, set, filter, found, error))
             return error_prefix(error, "%s: ", stream_reader_name(reader));
     if (status == STREAM_ERROR) return false;
     if (filter->transfer && !found->loaded && !found->kept)

@@ -133,7 +133,7 @@ static void print_shape(char *text, size_t size, int dimensions, const uint64_t 
     snprintf(text + used, size - used, "]");
 }
 
-bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *error) {
+bool parameter_check(const Parameter *parameter, const RecordTensor *tensor, Error *error) {
     bool same = tensor->dimensions == parameter->dimensions;
     for (int i = 0; same && i < tensor->dimensions; i++)
         same = tensor->shape[i] == parameter->shape[i];
@@ -144,26 +144,41 @@ bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *err
         return error_set(error, "tensor %s has the shape %s, but this model needs %s", parameter->name, found,
                          wanted);
     }
-    if (!dtype_is_float(tensor->dtype))
-        return error_set(error, "tensor %s is %s; a float tensor is needed", parameter->name,
-                         dtype_name(tensor->dtype));
+    return dtype_is_float(tensor->dtype) || error_set(error, "tensor %s is %s; a float tensor is needed",
+                                                      parameter->name, dtype_name(tensor->dtype));
+}
+
+bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *error) {
+    if (!parameter_check(parameter, tensor, error)) return false;
     dtype_to_f32(tensor->dtype, tensor->data, parameter->value, parameter->count);
     parameter->loaded = true;
     return true;
 }
 
-void parameter_set_keep_passenger(ParameterSet *set, const char *name, size_t size,
-                                  const RecordTensor *tensor) {
+void parameter_adopt(Parameter *parameter, float *value) {
+    free(parameter->value);
+    parameter->value = value;
+    parameter->loaded = true;
+}
+
+void parameter_set_adopt_passenger(ParameterSet *set, const char *name, size_t size,
+                                   const RecordTensor *tensor, void *data) {
     bool added;
     const size_t number = name_table_add(set->passenger_names, name, size, &added);
     set->passengers =
         memory_grow(set->passengers, &set->passenger_capacity, number + 1, sizeof *set->passengers);
     Passenger *passenger = &set->passengers[number];
     if (!added) free(passenger->data);
-    const size_t bytes = record_tensor_bytes(tensor);
-    *passenger = (Passenger){tensor->dtype, tensor->dimensions, {0}, memory_need(bytes, 1)};
+    *passenger = (Passenger){tensor->dtype, tensor->dimensions, {0}, data};
     memcpy(passenger->shape, tensor->shape, sizeof passenger->shape);
-    if (bytes) memcpy(passenger->data, tensor->data, bytes);
+}
+
+void parameter_set_keep_passenger(ParameterSet *set, const char *name, size_t size,
+                                  const RecordTensor *tensor) {
+    const size_t bytes = record_tensor_bytes(tensor);
+    void *copy = memory_need(bytes, 1);
+    if (bytes) memcpy(copy, tensor->data, bytes);
+    parameter_set_adopt_passenger(set, name, size, tensor, copy);
 }
 
 const Passenger *parameter_set_passenger(const ParameterSet *set, const char *name) {

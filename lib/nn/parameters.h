@@ -75,9 +75,19 @@ void parameter_set_clear_gradients(ParameterSet *set);
 /* Takes the value of a float tensor of the same shape. An error names the tensor and both shapes. */
 bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *error);
 
+/* Whether parameter_load would take the tensor. */
+bool parameter_check(const Parameter *parameter, const RecordTensor *tensor, Error *error);
+
+/* Takes over the memory of a value of the parameter's shape. */
+void parameter_adopt(Parameter *parameter, float *value);
+
 /* Keeps a copy of a tensor under a name (a second one of the same name replaces the first). */
 void parameter_set_keep_passenger(ParameterSet *set, const char *name, size_t size,
                                   const RecordTensor *tensor);
+
+/* The same without a copy: the tensor's data are in `data`, which the set takes over. */
+void parameter_set_adopt_passenger(ParameterSet *set, const char *name, size_t size,
+                                   const RecordTensor *tensor, void *data);
 
 /* NULL when there is none of this name. */
 const Passenger *parameter_set_passenger(const ParameterSet *set, const char *name);

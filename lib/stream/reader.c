@@ -398,6 +398,18 @@ StreamStatus stream_reader_next(StreamReader *reader, Record *record, Error *err
     return status;
 }
 
+void *stream_reader_take(StreamReader *reader, const RecordTensor *tensor) {
+    const size_t size = record_tensor_bytes(tensor), ahead = reader->used - reader->start;
+    unsigned char *given = reader->buffer, *kept = memory_need(ahead + CHUNK_BYTES, 1);
+    memcpy(kept, given + reader->start, ahead);
+    reader->buffer = kept;
+    reader->capacity = ahead + CHUNK_BYTES;
+    reader->start = 0;
+    reader->used = ahead;
+    memmove(given, tensor->data, size);
+    return memory_resize(given, size ? size : 1, 1);
+}
+
 /* The first object must be a header. */
 static bool read_header(StreamReader *reader, Error *error) {
     size_t size;

@@ -25,6 +25,10 @@ const char *stream_reader_name(const StreamReader *reader);
  * the end record, its count and its hash agree, and nothing incompatible follows. */
 StreamStatus stream_reader_next(StreamReader *reader, Record *record, Error *error);
 
+/* The data of a tensor of the last record, aligned and to be freed: the reader gives its own memory away, so
+ * that a large tensor is never there twice. The record, with all its tensors, is gone afterwards. */
+void *stream_reader_take(StreamReader *reader, const RecordTensor *tensor);
+
 /* Records read so far: the number of the last one, from 1. */
 uint64_t stream_reader_count(const StreamReader *reader);
 

@@ -160,3 +160,50 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     run wait $!
     nothing_written
 }
+
+@test "packs PMMRec's LMDB of pickled images, a file or a folder" {
+    cp "$PROJECT/tests/golden/pickled/images.lmdb" old.lmdb
+    printf '%s\ttext\n' v3 name v12 > items.tsv
+    run pm-imgpack --pickled old.lmdb --items items.tsv --size 8 -o store.lmdb
+    [ "$status" -eq 0 ]
+    [[ "$output" == "pm-imgpack: 3 images of 8 × 8 from 3 items; 0 missing (error), 0 broken (error)"* ]]
+    pm-export -q store.lmdb -o store.npz
+    [ "$(cat store.keys.tsv)" = $'v3\nname\nv12' ]
+    mkdir folder
+    cp old.lmdb folder/data.mdb
+    pm-imgpack -q --pickled folder --items items.tsv --size 8 --threads 1 -o again.lmdb
+    pm-export -q again.lmdb -o again.npz
+    cmp store.npz again.npz
+}
+
+@test "pickles without an image are missing or broken" {
+    cp "$PROJECT/tests/golden/pickled/images.lmdb" old.lmdb
+    printf '%s\ttext\n' v12 v105 v13 > items.tsv
+    run pm-imgpack --pickled old.lmdb --items items.tsv --size 8 -o store.lmdb
+    [ "$status" -eq 1 ]
+    [ "${lines[0]}" = "pm-imgpack: item v13 has no image in old.lmdb" ]
+    run pm-imgpack --pickled old.lmdb --items items.tsv --size 8 --missing skip -o store.lmdb
+    [ "$status" -eq 1 ]
+    [[ "${lines[1]}" == "pm-imgpack: old.lmdb: item v105: "*"posix.system"*"nothing in it was executed" ]]
+    nothing_written "images items.tsv old.lmdb "
+    run pm-imgpack --pickled old.lmdb --items items.tsv --size 8 --missing skip --broken zero -o store.lmdb
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"2 images of 8 × 8 from 3 items; 1 missing (skip), 1 broken (zero)"* ]]
+}
+
+@test "what is no LMDB of pickled images is refused" {
+    pm-imgpack -q --images images --items items.tsv --size 8 -o store.lmdb
+    run pm-imgpack --pickled store.lmdb --items items.tsv -o no.lmdb
+    [ "$status" -eq 1 ]
+    [[ "${lines[0]}" == "pm-imgpack: store.lmdb: item three: not a pickle"* ]]
+    head -c 5000 store.lmdb > cut.lmdb
+    for file in cut.lmdb items.tsv absent images; do
+        run pm-imgpack --pickled "$file" --items items.tsv -o no.lmdb
+        [ "$status" -eq 1 ]
+        [ "${#lines[@]}" -eq 1 ]
+        [[ "$output" == *"$file"* ]]
+    done
+    [ ! -e no.lmdb ]
+    run pm-imgpack --pickled store.lmdb --images images --items items.tsv -o no.lmdb
+    [ "$status" -eq 2 ]
+}

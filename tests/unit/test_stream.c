@@ -546,11 +546,49 @@ static void scan_keeps_its_limits(void) {
     }
 }
 
+/* Between records that are read as always, tensors move out of the reader. */
+static void taken_data_belong_to_the_caller(void) {
+    enum { RECORDS = 6, LARGE = 700001 };
+    Error error;
+    float *numbers = memory_need(LARGE, sizeof *numbers), *taken[RECORDS] = {0};
+    for (size_t i = 0; i < LARGE; i++)
+        numbers[i] = (float)i;
+    write_scratch("", 0);
+    json_t *header = header_create("model");
+    StreamWriter *writer = stream_writer_open(scratch, header, &error);
+    json_decref(header);
+    for (size_t i = 0; i < RECORDS; i++) {
+        Record record = {.key = "abc" + i % 3, .key_size = 3 - i % 3, .count = 2};
+        record.tensors[0] = record_tensor("x", DTYPE_F32, numbers, 1, (uint64_t)(i == 4 ? 0 : LARGE - i));
+        record.tensors[1] = record_tensor("value", DTYPE_F32, numbers + i, 1, (uint64_t)(LARGE - i));
+        CHECK(stream_writer_put(writer, &record, &error), "%s", error.message);
+    }
+    CHECK(stream_writer_close(writer, &error), "%s", error.message);
+    StreamReader *reader = stream_reader_open(scratch, &error);
+    for (size_t i = 0; i < RECORDS; i++) {
+        Record record;
+        CHECK(stream_reader_next(reader, &record, &error) == STREAM_RECORD, "%s", error.message);
+        CHECK(!strcmp(record.key, "abc" + i % 3));
+        CHECK(record_tensor_elements(&record.tensors[1]) == LARGE - i);
+        if (i % 2 == 0) taken[i] = stream_reader_take(reader, &record.tensors[i == 4 ? 0 : 1]);
+    }
+    Record record;
+    CHECK(stream_reader_next(reader, &record, &error) == STREAM_END, "%s", error.message);
+    stream_reader_close(reader);
+    for (size_t i = 0; i < RECORDS; i += 2) {
+        CHECK((uintptr_t)taken[i] % sizeof(float) == 0);
+        if (i != 4) CHECK(!memcmp(taken[i], numbers + i, (LARGE - i) * sizeof *numbers), "record %zu", i);
+        free(taken[i]);
+    }
+    free(numbers);
+}
+
 RUN_TESTS(TEST(small_stream_comes_back), TEST(same_input_same_bytes), TEST(every_dtype_and_large_data),
           TEST(writer_refuses_what_no_reader_takes), TEST(an_unfinished_output_never_appears),
-          TEST(every_cut_is_an_error), TEST(frames_may_be_split_anywhere),
-          TEST(every_altered_byte_is_noticed), TEST(conformance_streams_get_their_verdict),
-          TEST(damage_never_crashes), TEST(messages_say_what_was_needed),
-          TEST(headers_compare_without_their_provenance), TEST(descent_is_laid_over_the_hashes),
-          TEST(old_generations_are_forgotten), TEST(contents_join), TEST(models_join_when_their_tensors_fit),
-          TEST(scan_is_the_same_in_any_pieces), TEST(scan_keeps_its_limits))
+          TEST(taken_data_belong_to_the_caller), TEST(every_cut_is_an_error),
+          TEST(frames_may_be_split_anywhere), TEST(every_altered_byte_is_noticed),
+          TEST(conformance_streams_get_their_verdict), TEST(damage_never_crashes),
+          TEST(messages_say_what_was_needed), TEST(headers_compare_without_their_provenance),
+          TEST(descent_is_laid_over_the_hashes), TEST(old_generations_are_forgotten), TEST(contents_join),
+          TEST(models_join_when_their_tensors_fit), TEST(scan_is_the_same_in_any_pieces),
+          TEST(scan_keeps_its_limits))
