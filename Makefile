@@ -1,20 +1,37 @@
 # pm-tools: a multi-modal recommender as Unix tools. `make help` lists the targets.
 
 BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
 CC       := gcc
 CXX      := g++
+# The processors to build for: native are this machine's; x86-64-v2 are all since about 2009.
 ARCH     ?= native
+OPTIMIZE ?= -O3
+SANITIZE ?=
+
+# What Debian 12 calls what is needed: to build, to test, for the pipelines' pictures.
+PACKAGES := gcc g++ make pkg-config libopenblas-openmp-dev libzstd-dev libmsgpack-dev libxxhash-dev liblmdb-dev \
+            libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev libunistring-dev libsentencepiece-dev \
+            bats python3 python3-msgpack python3-numpy python3-zstandard gnuplot-nox
+LINTERS  := clang-format clang-tidy cppcheck
+
+# OpenBLAS must use OpenMP's threads, as our own loops do. Debian has its variants in folders of their own:
+# the OpenMP one is asked for by folder, and found again at run time whichever variant the system prefers.
+comma    := ,
+OPENBLAS := PKG_CONFIG_PATH=/usr/lib/$(shell $(CC) -print-multiarch)/openblas-openmp/pkgconfig pkg-config openblas
+BLAS     := $(patsubst %/,-L% -Wl$(comma)-rpath$(comma)%,$(shell $(OPENBLAS) --variable=libdir 2> /dev/null))
+
 # -Wsign-conversion is part of -Wconversion; only the C++ shim of SentencePiece is left out of the C warnings.
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion
-CPPFLAGS := -Ilib -D_GNU_SOURCE
+CPPFLAGS := -Ilib -D_GNU_SOURCE $(shell $(OPENBLAS) --cflags 2> /dev/null)
 # Contraction off: resizing must round as Pillow does. No fast-math: a NaN must be seen. errno of libm is not used.
-CFLAGS   := -std=gnu17 -O3 -g -march=$(ARCH) -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math \
-            $(WARNINGS) $(SANITIZE)
+CFLAGS   := -std=gnu17 $(OPTIMIZE) -g -march=$(ARCH) -fopenmp -ffp-contract=off -fno-math-errno \
+            -fno-trapping-math $(WARNINGS) $(SANITIZE)
 CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(SANITIZE)
-BLAS     := /usr/lib/x86_64-linux-gnu/openblas-openmp
 LDFLAGS  := -fopenmp $(SANITIZE)
-LDLIBS   := -L$(BLAS) -Wl,-rpath,$(BLAS) -lopenblas -lmsgpackc -lzstd -lxxhash -ljansson -lzip -llmdb -ljpeg \
-            -lpng -lunistring -lsentencepiece -lstdc++ -lm
+LDLIBS   := $(BLAS) -lopenblas -lmsgpackc -lzstd -lxxhash -ljansson -lzip \
+            -llmdb -ljpeg -lpng -lunistring -lsentencepiece -lstdc++ -lm
 
 SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)
 OBJECTS := $(patsubst %,$(BUILD)/%.o,$(SOURCES))
@@ -22,13 +39,21 @@ TOOLS   := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/pm-*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all
-all: $(TOOLS)
+all: $(TOOLS) ## build the tools (build/bin/pm-*); the default
 
-$(BUILD)/%.c.o: %.c
+# Objects are made again when the flags change, and only then.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/%.cc.o: %.cc
+$(BUILD)/%.cc.o: %.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
 
@@ -51,17 +76,82 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.c.o $(BUILD)/libpm.a
 units: $(UNITS)
 
 .PHONY: test
-test: all units
-	tests/run $(BUILD)
+test: deps ## set up, build, run all tests; the last line is "N passed, N failed"
+	+@$(MAKE) --no-print-directory $(PARALLEL) all units
+	@tests/run $(BUILD)
+
+# As many jobs as processors, where make was not told.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: deps
+deps: ## check that the packages of Debian 12 are there; root installs those that are not
+	@command -v dpkg-query > /dev/null || { echo "deps: no Debian; needed are what it calls $(PACKAGES)"; exit 0; }; \
+	there=" $$(dpkg-query -W -f '$${Package}=$${db:Status-Status} ' $(PACKAGES) 2> /dev/null)"; missing=; \
+	for package in $(PACKAGES); do \
+	    case $$there in *" $$package=installed "*) ;; *) missing="$$missing $$package" ;; esac; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "missing packages:$$missing"; \
+	if [ "$$(id -u)" = 0 ]; then \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -q < /dev/null && apt-get install -q -y --no-install-recommends $$missing < /dev/null; \
+	else \
+	    echo "install them with: sudo apt-get update && sudo apt-get install$$missing"; exit 1; \
+	fi
+
+.PHONY: install uninstall
+install: all ## copy tools to PREFIX/bin, pipelines and formats to PREFIX/share/pm-tools
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	for file in $(SHARED); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/pm-tools/$$file || exit; done
+	chmod +x $(DESTDIR)$(PREFIX)/share/pm-tools/pipelines/results
+uninstall: ## remove what install copied
+	rm -f $(TOOLS:$(BUILD)/bin/%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -rf $(DESTDIR)$(PREFIX)/share/pm-tools
+SHARED := README.md LICENSE $(wildcard pipelines/* pipelines/*/*.json formats/*.md formats/pmt.py)
+
+# ---- The source itself ----
+
+C_FILES   = $(shell git ls-files '*.c' '*.h' '*.cc' 2> /dev/null)
+# clang has no omp.h of its own without libomp; GCC's will do.
+TIDY      = $(CPPFLAGS) -std=gnu17 -fopenmp -idirafter $(shell $(CC) -print-file-name=include)
+
+.PHONY: format lint
+format: ## clang-format all C files in place
+	clang-format -i $(C_FILES)
+lint: ## clang-format (check), cppcheck, clang-tidy
+	@$(MAKE) --no-print-directory deps PACKAGES='$(LINTERS)'
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 -j $(shell nproc) --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --suppressions-list=tests/cppcheck.txt -Ilib -D_GNU_SOURCE lib tools tests/unit
+	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $(shell nproc) -n 8 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY)' tidy
+
+# Built for looking, not for speed. What is no fault of ours stands in tests/lsan.txt.
+.PHONY: sanitize
+sanitize: deps ## build with address and undefined-behaviour sanitizers, run all tests so
+	+@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.txt:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) --no-print-directory test BUILD=$(BUILD)/sanitize OPTIMIZE=-O1 \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
 .PHONY: clean
-clean:
+clean: ## remove what was built
 	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo "variables: BUILD=$(BUILD) ARCH=$(ARCH) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 
 # ---- Pipelines: whole experiments with the tools, each described at the head of its file in pipelines/ ----
 
 .PHONY: demo dataset pretrain transfer
-demo dataset: all
+demo: all ## the whole system on made-up data: build/demo/results.tsv and curves.svg
+dataset: all ## your own data: make dataset ITEMS=items.tsv BEHAVIOURS=users.tsv IMAGES=images/
+demo dataset:
 	@$(MAKE) --no-print-directory -f pipelines/$@.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@
-pretrain transfer: all
+pretrain: all ## train the model that transfer starts from
+transfer: all ## pre-train on one data set, start from its parts on another
+pretrain transfer:
 	@$(MAKE) --no-print-directory -f pipelines/transfer.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@
+
+# ---- Benchmarks ----

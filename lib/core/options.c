@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HELP_WIDTH 80
+#define OPTION_TEXT_SIZE 128
+
 static struct {
     bool help, version, quiet, verbose;
     int64_t threads;
@@ -123,27 +126,78 @@ static Option *find_option(Option *options, const char *name) {
     return NULL;
 }
 
-static void print_option(const Option *option) {
-    char left[64], value[64] = "";
-    snprintf(left, sizeof left, "%s%c%s--%s%s%s", option->letter ? "-" : " ",
-             option->letter ? option->letter : ' ', option->letter ? ", " : "  ", option->name,
-             option->argument ? " " : "", option->argument ? option->argument : "");
+/* The name, what it takes and its default. */
+static void describe_option(const Option *option, char text[OPTION_TEXT_SIZE]) {
+    int used = snprintf(text, OPTION_TEXT_SIZE, "--%s%s%s", option->name, option->argument ? " " : "",
+                        option->argument ? option->argument : "");
+    text += used;
+    const size_t room = OPTION_TEXT_SIZE - (size_t)used;
     if (option->kind == OPTION_INTEGER)
-        snprintf(value, sizeof value, " [%" PRId64 "]", *(int64_t *)option->value);
+        snprintf(text, room, " [%" PRId64 "]", *(int64_t *)option->value);
     else if (option->kind == OPTION_REAL && !isnan(*(double *)option->value))
-        snprintf(value, sizeof value, " [%g]", *(double *)option->value);
+        snprintf(text, room, " [%g]", *(double *)option->value);
     else if (option->kind == OPTION_TEXT && *(const char **)option->value)
-        snprintf(value, sizeof value, " [%s]", *(const char **)option->value);
-    printf("  %-30s %s%s\n", left, option->help, value);
+        snprintf(text, room, " [%s]", *(const char **)option->value);
 }
 
-static void print_help(const Program *program) {
+static void print_option(const Option *option) {
+    char text[OPTION_TEXT_SIZE], letter[5] = "    ";
+    describe_option(option, text);
+    char *value = strstr(text, " [");
+    if (value) *value = 0;
+    if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    printf("  %s%-26s %s%s%s\n", letter, text, option->help, value ? " " : "", value ? value + 1 : "");
+}
+
+/* Several a line, without what they are for. */
+static void print_briefly(const Option *options, bool settings) {
+    int column = 0;
+    for (; options->name; options++) {
+        char text[OPTION_TEXT_SIZE], item[OPTION_TEXT_SIZE + 8];
+        if (options->setting != settings) continue;
+        describe_option(options, text);
+        const char *letter = options->letter ? (char[]){'-', options->letter, ',', ' ', 0} : "";
+        const int width = snprintf(item, sizeof item, "%s%s", letter, text) + 2;
+        if (column && column + width > HELP_WIDTH) {
+            putchar('\n');
+            column = 0;
+        }
+        printf("  %s", item);
+        column += width;
+    }
+    if (column) putchar('\n');
+}
+
+static bool has_settings(const Option *options) {
+    while (options->name && !options->setting)
+        options++;
+    return options->name;
+}
+
+static void print_settings(const Option *options, bool verbose) {
+    printf("settings (options, or keys of --config%s):\n",
+           verbose ? "" : "; --help --verbose describes them");
+    if (!verbose) print_briefly(options, true);
+    for (; verbose && options->name; options++)
+        if (options->setting) print_option(options);
+}
+
+static void print_help(const Program *program, bool verbose) {
     printf("usage: %s %s\n%s\n\n", program->name, program->usage, program->purpose);
     for (const Option *option = program->options; option->name; option++)
+        if (!option->setting) print_option(option);
+    if (!verbose) print_briefly(common_options, false);
+    for (const Option *option = common_options; verbose && option->name; option++)
         print_option(option);
-    for (const Option *option = common_options; option->name; option++)
-        print_option(option);
+    if (has_settings(program->options)) print_settings(program->options, verbose);
     printf("\nexample:\n%s\n", program->example);
+}
+
+/* Ends the program after --help and --version. */
+static _Noreturn void end_of_output(void) {
+    if (!fflush(stdout) && !ferror(stdout)) exit(0);
+    log_error("cannot write standard output: %s", strerror(errno));
+    exit(1);
 }
 
 /* getopt_long's own tables, made from ours: long option i answers with 256 + i. */
@@ -166,6 +220,16 @@ static Option *chosen_option(Option *const *all, size_t count, int answer) {
     return NULL;
 }
 
+/* getopt leaves in optopt what it could not take: a letter, the answer of a long option, or 0. */
+static _Noreturn void refuse_option(const Program *program, Option *const *all, int answer,
+                                    const char *word) {
+    char letter[3] = {'-', (char)optopt, 0};
+    const char *name = optopt > 0 && optopt < 256 ? letter : word;
+    if (answer == ':') options_wrong_usage(program, "%s needs a value", name);
+    if (optopt >= 256) options_wrong_usage(program, "--%s takes no value", all[optopt - 256]->name);
+    options_wrong_usage(program, "unknown option %s", name);
+}
+
 static void parse_all(const Program *program, Option **all, size_t count, int argc, char **argv) {
     struct option *longs = memory_need(count + 1, sizeof *longs);
     char *shorts = memory_need(2 * count + 2, 1);
@@ -174,9 +238,8 @@ static void parse_all(const Program *program, Option **all, size_t count, int ar
     opterr = 0;
     while ((answer = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         Error error;
-        if (answer == ':') options_wrong_usage(program, "%s needs a value", argv[optind - 1]);
-        Option *option = answer == '?' ? NULL : chosen_option(all, count, answer);
-        if (!option) options_wrong_usage(program, "unknown option %s", argv[optind - 1]);
+        if (answer == ':' || answer == '?') refuse_option(program, all, answer, argv[optind - 1]);
+        Option *option = chosen_option(all, count, answer);
         if (!set_text(option, optarg, &error)) options_wrong_usage(program, "%s", error.message);
         option->given = true;
     }
@@ -184,14 +247,19 @@ static void parse_all(const Program *program, Option **all, size_t count, int ar
     free(shorts);
 }
 
+/* Whether one of the options, and none of the operands, is this word. */
+static bool has_word(int argc, char **argv, const char *name, const char *letter) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], name) || !strcmp(argv[i], letter)) return true;
+    return false;
+}
+
 int options_parse(Program *program, int argc, char **argv) {
     log_open(program->name, LOG_NORMAL);
-    for (int i = 1; i < argc; i++) /* before parsing, so that --help shows defaults, not what was given */
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            print_help(program);
-            exit(0);
-        } else if (!strcmp(argv[i], "--"))
-            break;
+    if (has_word(argc, argv, "--help", "-h")) { /* before parsing: shows defaults, not what was given */
+        print_help(program, has_word(argc, argv, "--verbose", "-v"));
+        end_of_output();
+    }
     const size_t own = count_options(program->options), shared = count_options(common_options);
     Option **all = memory_need(own + shared, sizeof *all);
     for (size_t i = 0; i < own; i++)
@@ -200,10 +268,14 @@ int options_parse(Program *program, int argc, char **argv) {
         all[own + i] = &common_options[i];
     parse_all(program, all, own + shared, argc, argv);
     free(all);
+    if (common.help) {
+        print_help(program, common.verbose);
+        end_of_output();
+    }
     if (common.version) {
         printf("%s %s\n", program->name, PROJECT_VERSION);
         if (program->version_details) puts(program->version_details());
-        exit(0);
+        end_of_output();
     }
     log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
     parallel_set_threads((int)common.threads);

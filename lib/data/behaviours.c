@@ -15,7 +15,8 @@ static const char *quote(const char *name, size_t size, char text[QUOTED]) {
     char *at = text;
     for (size_t i = 0; i < size && i < QUOTED_BYTES; i++) {
         const unsigned char byte = (unsigned char)name[i];
-        at += sprintf(at, byte < ' ' || byte == 0x7f || byte == '\\' ? "\\x%02x" : "%c", byte);
+        const bool plain = byte >= ' ' && byte != 0x7f && byte != '\\';
+        at += snprintf(at, (size_t)(text + QUOTED - at), plain ? "%c" : "\\x%02x", byte);
     }
     strcpy(at, size > QUOTED_BYTES ? "…" : "");
     return text;

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct ImageStore {
@@ -29,6 +30,9 @@ static size_t image_bytes(const ImageStore *store) {
 
 bool image_store_is_one(const char *path) {
     unsigned char bytes[24];
+    struct stat status;
+    if (stat(path, &status) || !S_ISREG(status.st_mode))
+        return false; /* opening a FIFO would wake its writer */
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return false;
     const ssize_t size = pread(file, bytes, sizeof bytes, 0);

@@ -30,7 +30,7 @@ extern const Settings settings_default;
          .value = &(s).fusion,                                                                               \
          .setting = true,                                                                                    \
          .argument = "NAME",                                                                                 \
-         .help = "how text and image become one vector"},                                                    \
+         .help = "merge_attn, co_att, concat, film, gated, sum"},                                            \
         {.name = "user-encoder",                                                                             \
          .kind = OPTION_TEXT,                                                                                \
          .value = &(s).user_encoder,                                                                         \
@@ -42,7 +42,7 @@ extern const Settings settings_default;
          .value = &(s).objective,                                                                            \
          .setting = true,                                                                                    \
          .argument = "LIST",                                                                                 \
-         .help = "e.g. dap,nicl=0.1,nid=1,rcl=0.1"},                                                         \
+         .help = "dap, nicl, ncl, icl, vcl, nid, rcl: a,b=WEIGHT,…"},                                        \
         {.name = "temperature",                                                                              \
          .kind = OPTION_REAL,                                                                                \
          .value = &(s).temperature,                                                                          \

@@ -179,7 +179,7 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
 @test "without images only texts are used" {
     pipeline dataset OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv
     [ "$(grep -c '^pm-train-user' calls)" = 1 ]
-    not grep -q image calls
+    not grep -q '^pm-imgpack\|^pm-encode-image\| --image' calls
 }
 
 @test "a data set without its files is refused with what to say" {

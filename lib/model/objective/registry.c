@@ -1,32 +1,24 @@
 #include "model/objective/objective.h"
 
+#include "core/registry.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 extern const ObjectiveKind objective_dap, objective_nicl, objective_ncl, objective_icl, objective_vcl,
     objective_nid, objective_rcl;
 
-static const ObjectiveKind *const kinds[] = {
+static const void *const kinds[] = {
     &objective_dap, &objective_nicl, &objective_ncl, &objective_icl,
     &objective_vcl, &objective_nid,  &objective_rcl,
 };
 
-static const ObjectiveKind *find(const char *name, size_t length, Error *error) {
-    char names[256] = "";
-    for (size_t i = 0, used = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strlen(kinds[i]->name) == length && !memcmp(kinds[i]->name, name, length)) return kinds[i];
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", kinds[i]->name);
-    }
-    error_set(error, "--objective: there is no '%.*s'; known are %s", (int)length, name, names);
-    return NULL;
-}
-
 static bool add_part(ObjectiveParts *parts, const char *text, size_t length, Error *error) {
     const char *equals = memchr(text, '=', length);
     const size_t name = equals ? (size_t)(equals - text) : length;
-    const ObjectiveKind *kind = find(text, name, error);
+    const ObjectiveKind *kind =
+        registry_find(kinds, sizeof kinds / sizeof *kinds, "objective", text, name, error);
     if (!kind) return false;
     for (size_t i = 0; i < parts->count; i++)
         if (parts->kinds[i] == kind) return error_set(error, "--objective: %s stands twice", kind->name);
