@@ -4,6 +4,8 @@
 #include "nn/small_matmul.h"
 #include "nn/vector_math.h"
 
+#include <cblas.h>
+
 static Tensor *apply_linear(Case *c) {
     return linear(c->tape, c->inputs[0], c->set->list[0], c->set->count > 1 ? c->set->list[1] : NULL,
                   c->activation);
@@ -332,7 +334,14 @@ static void test_small_matmul(void) {
     }
 }
 
-RUN_TESTS(TEST(test_vector_math), TEST(test_small_matmul), TEST(test_linear), TEST(test_layer_norm),
-          TEST(test_residual_and_dropout), TEST(test_attention), TEST(test_attention_forward),
-          TEST(test_embedding_and_gather), TEST(test_embedding_padding_takes_no_gradient),
-          TEST(test_segments), TEST(test_debiased_cross_entropy))
+/* OpenBLAS's own threads would compete with OpenMP's: the variant that uses these must be the one that is
+ * linked. */
+static void test_blas_uses_openmp(void) {
+    CHECK(openblas_get_parallel() == OPENBLAS_OPENMP, "%d", openblas_get_parallel());
+}
+
+RUN_TESTS(TEST(test_blas_uses_openmp), TEST(test_vector_math), TEST(test_small_matmul), TEST(test_linear),
+          TEST(test_layer_norm), TEST(test_residual_and_dropout), TEST(test_attention),
+          TEST(test_attention_forward), TEST(test_embedding_and_gather),
+          TEST(test_embedding_padding_takes_no_gradient), TEST(test_segments),
+          TEST(test_debiased_cross_entropy))
