@@ -19,7 +19,7 @@ LINTERS  := clang-format clang-tidy cppcheck
 # OpenBLAS must use OpenMP's threads, as our own loops do. Debian has its variants in folders of their own:
 # the OpenMP one is asked for by folder, and found again at run time whichever variant the system prefers.
 OPENBLAS := PKG_CONFIG_PATH=/usr/lib/$(shell $(CC) -print-multiarch)/openblas-openmp/pkgconfig pkg-config openblas
-BLAS     := $(foreach folder,$(patsubst %/,%,$(shell $(OPENBLAS) --variable=libdir 2> /dev/null)),
+BLAS     := $(foreach folder,$(patsubst %/,%,$(shell $(OPENBLAS) --variable=libdir 2> /dev/null)), \
             -L$(folder) -Wl,-rpath,$(folder))
 
 # -Wsign-conversion is part of -Wconversion; only the C++ shim of SentencePiece is left out of the C warnings.
