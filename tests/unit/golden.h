@@ -53,10 +53,7 @@ static inline void golden_add(Golden *golden, const Record *record) {
 }
 
 /* Ends the program when the file cannot be read: nothing can be tested then. */
-static inline Golden golden_read(const char *name) {
-    char path[512];
-    const char *project = getenv("PROJECT");
-    snprintf(path, sizeof path, "%s/tests/golden/modules/%s.pmt", project ? project : ".", name);
+static inline Golden golden_read_file(const char *path) {
     Golden golden = {.names = name_table_create()};
     Error error = {""};
     Record record;
@@ -71,6 +68,18 @@ static inline Golden golden_read(const char *name) {
     golden.header = json_deep_copy(stream_reader_header(reader));
     stream_reader_close(reader);
     return golden;
+}
+
+/* tests/golden/FOLDER/NAME.pmt */
+static inline Golden golden_read_below(const char *folder, const char *name) {
+    char path[1024];
+    const char *project = getenv("PROJECT");
+    snprintf(path, sizeof path, "%s/tests/golden/%s/%s.pmt", project ? project : ".", folder, name);
+    return golden_read_file(path);
+}
+
+static inline Golden golden_read(const char *name) {
+    return golden_read_below("modules", name);
 }
 
 static inline void golden_free(Golden *golden) {

@@ -22,8 +22,8 @@ static const Program program = {.name = "test", .options = no_options};
 
 static Golden read_golden(int folder) {
     char name[128];
-    snprintf(name, sizeof name, "../encoders/%s/expected", folders[folder]);
-    return golden_read(name);
+    snprintf(name, sizeof name, "%s/expected", folders[folder]);
+    return golden_read_below("encoders", name);
 }
 
 static bool is_text(const Golden *golden) {
