@@ -143,17 +143,22 @@ static bool find_encoder(TrainJob *job, Side side, Error *error) {
     const FeatureStore *store = job->stores[side];
     const char *config = side == TEXT ? request->settings.text_config : request->settings.image_config;
     const char *key = side == TEXT ? "text_encoder" : "image_encoder";
+    const char *place; /* where the configuration stands */
     if (!store || store->blocks == FEATURE_BLOCKS_LAST) return true;
     json_t *json = NULL;
     const json_t *init_config = job->init ? json_object_get(stream_reader_header(job->init), key) : NULL;
     if (job->weights[side]) {
         json = json_incref(json_object_get(stream_reader_header(job->weights[side]), "config"));
+        place = stream_reader_name(job->weights[side]);
     } else if (config) {
+        place = config;
         json = hf_config_read(config, error);
         if (!json) return false;
     } else if (json_is_object(init_config)) {
         json = json_incref((json_t *)init_config);
+        place = stream_reader_name(job->init);
     } else {
+        place = side == TEXT ? request->text : request->image;
         json = json_incref(json_object_get(store->header, "encoder"));
     }
     job->encoder_json[side] = json;
@@ -163,12 +168,12 @@ static bool find_encoder(TrainJob *job, Side side, Error *error) {
                          "--%s-config",
                          side_names[side], side == TEXT ? "tokens" : "pixels", side_names[side],
                          side_names[side]);
-    if (!encoder_config_read(&job->encoders[side], json, error)) return false;
+    if (!encoder_config_read(&job->encoders[side], json, error)) return error_prefix(error, "%s: ", place);
     if (encoder_config_is_text(&job->encoders[side]) != (side == TEXT))
-        return error_set(error, "the encoder of --%s is no %s encoder", side_names[side], side_names[side]);
+        return error_set(error, "%s: this is no %s encoder", place, side_names[side]);
     if (store->blocks > (int64_t)job->encoders[side].blocks)
-        return error_set(error, "--%s has %" PRId64 " blocks behind it, but its encoder has only %zu",
-                         side_names[side], store->blocks, job->encoders[side].blocks);
+        return error_set(error, "--%s has %" PRId64 " blocks behind it, but the encoder in %s has only %zu",
+                         side_names[side], store->blocks, place, job->encoders[side].blocks);
     return true;
 }
 

@@ -1,0 +1,118 @@
+# pm-encode-text and pm-encode-image: where they start and stop, and what they refuse.
+
+load small_data
+
+setup_file() { small_data; }
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    rm -rf out*
+}
+
+# The content of a stream as text, whatever its header says.
+content() {
+    pm-cat --verify "$1" | sed 's/.*, //'
+    pm-export -q "$1" -o out-content.npz
+    cksum < out-content.npz
+}
+
+same_content() {
+    [ "$(content "$1" | tail -n 1)" = "$(content "$2" | tail -n 1)" ]
+}
+
+@test "from any boundary in f32, the later blocks give the same bits as in one go" {
+    for side in text image; do
+        input=tokens.pmt
+        [ $side = text ] || input=images.lmdb
+        pm-encode-$side --encoder $side-encoder.pmt -q -o out-whole.pmt $input
+        for k in 0 1 2 3; do
+            pm-encode-$side --encoder $side-encoder.pmt --blocks $k -q $input |
+                pm-encode-$side --encoder $side-encoder.pmt -q > out-parts.pmt
+            same_content out-whole.pmt out-parts.pmt
+        done
+    done
+}
+
+@test "the header says what was done" {
+    pm-cat --header text.pmt > out-header
+    [ "$(jq -r '.kind, .modality, .blocks, .width, .dtype' out-header | paste -sd ' ')" = "hidden text 1 24 f32" ]
+    pm-encode-image --encoder image-encoder.pmt --dtype bf16 -q -o out-top.pmt image.pmt
+    pm-cat --header out-top.pmt > out-header
+    [ "$(jq -r '.modality, .blocks, .dtype' out-header | paste -sd ' ')" = "image 3 bf16" ]
+    pm-cat --keys out-top.pmt | cut -f 3 | sort -u > out-dtypes
+    [ "$(cat out-dtypes)" = bf16 ]
+}
+
+@test "what is already at the top passes through" {
+    pm-encode-text --encoder text-encoder.pmt -q -o out-top.pmt text.pmt
+    pm-encode-text --encoder text-encoder.pmt -q -o out-again.pmt out-top.pmt
+    same_content out-top.pmt out-again.pmt
+}
+
+@test "the same bytes again; items do not depend on those beside them" {
+    pm-encode-text --encoder text-encoder.pmt --threads 1 -q -o out-1.pmt tokens.pmt
+    pm-encode-text --encoder text-encoder.pmt --threads 1 -q -o out-2.pmt tokens.pmt
+    cmp out-1.pmt out-2.pmt
+    pm-cat --select 'a000*' tokens.pmt -q -o out-few.pmt
+    pm-encode-text --encoder text-encoder.pmt -q -o out-few-top.pmt out-few.pmt
+    pm-cat --select 'a000*' out-1.pmt -q -o out-top-few.pmt
+    [ "$(pm-cat --keys out-few-top.pmt)" = "$(pm-cat --keys out-top-few.pmt)" ]
+}
+
+@test "an encoder in f16 or bf16 runs, and stays near the one in f32" {
+    pm-export -q text-encoder.pmt -o out-e.safetensors
+    for dtype in f16 bf16; do
+        pm-import --encoder out-e.safetensors --config text.json --dtype $dtype -q -o out-e.pmt
+        pm-cat --keys out-e.pmt | cut -f 3 | sort -u > out-dtypes
+        [ "$(cat out-dtypes)" = $dtype ]
+        pm-encode-text --encoder out-e.pmt --blocks 1 -q -o out-text.pmt tokens.pmt
+        [ "$(pm-cat --keys out-text.pmt)" = "$(pm-cat --keys text.pmt)" ]
+        ! same_content out-text.pmt text.pmt
+    done
+}
+
+@test "streams that do not fit the encoder" {
+    refuses tokens.pmt "record 1 ('a0001')" "vocabulary of 50" -- \
+        pm-encode-text --encoder few.pmt -o out.pmt tokens.pmt
+    refuses text.pmt "record 1 ('a0001')" "[31,24]" 32 -- pm-encode-text --encoder wide.pmt -o out.pmt text.pmt
+    refuses image.pmt image "not of text" -- pm-encode-text --encoder text-encoder.pmt -o out.pmt image.pmt
+    refuses tokens.pmt "pixels|hidden" -- pm-encode-image --encoder image-encoder.pmt -o out.pmt tokens.pmt
+    refuses image-encoder.pmt "no text encoder" -- pm-encode-text --encoder image-encoder.pmt -o out.pmt tokens.pmt
+    refuses text.pmt "kind 'hidden'" -- pm-encode-text --encoder text.pmt -o out.pmt tokens.pmt
+    jq '.max_position_embeddings = 20' text.json > out-short.json
+    pm-synth encoder out-short.json -q -o out-short.pmt
+    refuses tokens.pmt "record 1 ('a0001')" "--max-tokens 18" -- \
+        pm-encode-text --encoder out-short.pmt -o out.pmt tokens.pmt
+    pm-imgpack --images data/images --items items.tsv --size 24 -q -o out-large.lmdb
+    refuses out-large.lmdb "24 pixels" "--size 16" -- \
+        pm-encode-image --encoder image-encoder.pmt -o out.pmt out-large.lmdb
+}
+
+@test "blocks that are not there, or behind the stream already" {
+    refuses "--blocks 4" "has 3" -- pm-encode-text --encoder text-encoder.pmt --blocks 4 -o out.pmt tokens.pmt
+    refuses text.pmt "--blocks 0 is fewer" -- pm-encode-text --encoder text-encoder.pmt --blocks 0 -o out.pmt text.pmt
+}
+
+@test "cut streams, cut stores, cut encoders" {
+    refuses cut.pmt "cut off" -- pm-encode-text --encoder text-encoder.pmt -o out.pmt cut.pmt
+    head -c 20000 text-encoder.pmt > out-cut.pmt
+    refuses out-cut.pmt "cut off" -- pm-encode-text --encoder out-cut.pmt -o out.pmt tokens.pmt
+    head -c 9000 images.lmdb > out-cut.lmdb
+    refuses out-cut.lmdb truncated -- pm-encode-image --encoder image-encoder.pmt -o out.pmt out-cut.lmdb
+    pm-cat --select 'embeddings.*' text-encoder.pmt -q -o out-part.pmt
+    refuses out-part.pmt "48 tensors" "encoder.layer.0" -- pm-encode-text --encoder out-part.pmt -o out.pmt tokens.pmt
+}
+
+@test "a model without the encoder" {
+    pm-train-user -q --users users.tsv --text text.pmt --text-encoder text-encoder.pmt --dim 16 --epochs 1 -o out-m.pmt
+    refuses out-m.pmt "no image encoder" -- pm-encode-image --model out-m.pmt -o out.pmt image.pmt
+    pm-encode-text --model out-m.pmt -q -o out-top.pmt tokens.pmt
+}
+
+@test "wrong usage exits with 2" {
+    for options in "" "--encoder a --model b" "--encoder a b c" "--encoder a --dtype f16" "--encoder a --blocks -2"; do
+        run pm-encode-text $options < /dev/null
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
+}

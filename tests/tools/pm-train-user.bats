@@ -1,0 +1,168 @@
+# pm-train-user: repeated, resumed, on other numbers of threads; what it refuses, and a loss that is not finite.
+
+load small_data
+
+setup_file() {
+    small_data
+    train --threads 1 --log log.jsonl -o model.pmt
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    rm -rf out*
+}
+
+# A training on the text alone.
+train_text() {
+    pm-train-user -q --users users.tsv --text text.pmt --text-encoder text-encoder.pmt --dim 16 --epochs 1 "$@"
+}
+
+@test "a line a step and a line an epoch; the model says what made it" {
+    [ "$(jq -r 'select(.step) | .epoch' log.jsonl | paste -sd ' ')" = "1 1 1 1 2 2 2 2" ]
+    [ "$(jq -r 'select(.valid) | .epoch' log.jsonl | paste -sd ' ')" = "1 2" ]
+    jq -e -s 'map(select(.step)) | all(.[]; .loss > 0 and .loss < 10)' log.jsonl
+    pm-cat --header model.pmt > out-header
+    [ "$(jq -r '.config | .tower, .dim, .["fusion-heads"], .["batch-size"]' out-header | paste -sd ' ')" = "modal 16 2 8" ]
+    [ "$(jq -r '.text_encoder.architecture, .image_encoder.architecture' out-header | paste -sd ' ')" = "xlm-roberta clip-vision" ]
+}
+
+@test "the same command gives the same bytes, and another seed others" {
+    train --threads 1 --log out.jsonl -o out-model.pmt
+    cmp model.pmt out-model.pmt
+    cmp log.jsonl out.jsonl
+    train --threads 1 --seed 7 -o out-other.pmt
+    ! cmp -s model.pmt out-other.pmt
+}
+
+@test "a training that was interrupted goes on to the same bytes" {
+    for schedule in constant step; do
+        train --threads 1 --schedule $schedule --epochs 4 --log out-a.jsonl --checkpoint out-a -o out-a.pmt
+        train --threads 1 --schedule $schedule --epochs 2 --log out-b.jsonl --checkpoint out-b -o out-half.pmt
+        head -n 4 out-a.jsonl | cmp - <(head -n 4 out-b.jsonl)
+        ! cmp -s out-a.jsonl out-b.jsonl
+        train --threads 1 --schedule $schedule --epochs 4 --log out-b.jsonl --checkpoint out-b -o out-b.pmt
+        cmp out-a.pmt out-b.pmt
+        cmp out-a.jsonl out-b.jsonl
+        cmp out-a out-b
+        rm out*
+    done
+}
+
+@test "a killed training goes on to the same bytes" {
+    train --threads 1 --schedule constant --epochs 40 --log out-a.jsonl --checkpoint out-a -o out-a.pmt
+    train --threads 1 --schedule constant --epochs 40 --log out-b.jsonl --checkpoint out-b -o out-b.pmt &
+    for i in {1..500}; do
+        [ -e out-b ] && break
+        sleep 0.02
+    done
+    kill -KILL $!
+    wait $! || true
+    train --threads 1 --schedule constant --epochs 40 --log out-b.jsonl --checkpoint out-b -o out-b.pmt
+    cmp out-a.pmt out-b.pmt
+    cmp out-a.jsonl out-b.jsonl
+}
+
+@test "another's checkpoint, or a damaged one, is refused by name" {
+    train --threads 1 --checkpoint out-c -o out-a.pmt
+    refuses out-c "--lr" -- train --lr 0.5 --checkpoint out-c -o out.pmt
+    head -n 20 users.tsv > out-users.tsv
+    refuses out-c "--users" -- train --users out-users.tsv --checkpoint out-c -o out.pmt
+    head -c 5000 out-c > out-cut
+    refuses out-cut -- train --checkpoint out-cut -o out.pmt
+    refuses text.pmt checkpoint -- train --checkpoint text.pmt -o out.pmt
+}
+
+@test "one thread and two agree" {
+    train --threads 2 -o out-two.pmt
+    items model.pmt out-1.pmt
+    items out-two.pmt out-2.pmt
+    for split in valid test; do
+        pm-eval -q --model model.pmt --items out-1.pmt --users users.tsv --split $split --json > out-1.json
+        pm-eval -q --model out-two.pmt --items out-2.pmt --users users.tsv --split $split --json > out-2.json
+        jq -e -s '.[0] as $a | .[1] as $b | [$a | keys[] | select(test("@"))] | length == 6 and
+            all(.[]; ($a[.] - $b[.]) | fabs <= 1e-6)' out-1.json out-2.json
+    done
+}
+
+@test "a stream over memory is trained on from a scratch file, to the same bytes" {
+    mkdir out-scratch
+    TMPDIR=$PWD/out-scratch train --threads 1 --memory 0 -o out-model.pmt
+    cmp model.pmt out-model.pmt
+    [ -z "$(ls out-scratch)" ]
+}
+
+@test "a loss that is not finite ends the training, and says where" {
+    refuses "loss of step" "lower --lr" -- train --lr 1000 --text-lr 1000 -o out.pmt
+}
+
+@test "users: empty, too short, unknown items, twice the same" {
+    : > out-empty.tsv
+    refuses out-empty.tsv empty -- train_text --users out-empty.tsv -o out.pmt
+    printf 'u1\ta0001 a0002\nu2\ta0003 a0004\n' > out-short.tsv
+    refuses out-short.tsv "none of the 2 users" -- train_text --users out-short.tsv -o out.pmt
+    { cat users.tsv; printf 'ux\ta0001 a0002 nobody\n'; } > out-unknown.tsv
+    refuses out-unknown.tsv:31 nobody -- train_text --users out-unknown.tsv -o out.pmt
+    train_text --users out-unknown.tsv --unknown-items drop -o out-model.pmt
+    { cat users.tsv; head -n 1 users.tsv; } > out-twice.tsv
+    refuses out-twice.tsv:31 -- train_text --users out-twice.tsv -o out.pmt
+}
+
+@test "streams that are cut, of another kind, or do not fit the encoder" {
+    refuses cut.pmt "cut off" -- train_text --text cut.pmt -o out.pmt
+    refuses image.pmt "--text" -- train_text --text image.pmt -o out.pmt
+    refuses text-encoder.pmt "kind 'encoder'" -- train_text --text text-encoder.pmt -o out.pmt
+    refuses text.pmt "width 24" 32 -- train_text --text-encoder wide.pmt -o out.pmt
+    refuses tokens.pmt "'a0001'" "vocabulary of 50" -- train_text --text tokens.pmt --text-encoder few.pmt -o out.pmt
+    refuses image-encoder.pmt "no text encoder" -- train_text --text-encoder image-encoder.pmt -o out.pmt
+    refuses "--text-encoder" above -- pm-train-user -q --users users.tsv --text text.pmt --dim 16 -o out.pmt
+    pm-cat --select 'zz*' image.pmt -q -o out-none.pmt
+    refuses out-none.pmt "not a single item" -- train --image out-none.pmt -o out.pmt
+}
+
+@test "an output that cannot be written" {
+    refuses absent/model.pmt -- train_text -o absent/model.pmt
+    refuses absent/log -- train_text --log absent/log -o out.pmt
+    refuses absent/check -- train_text --checkpoint absent/check -o out.pmt
+}
+
+@test "transfer takes the parts asked for, and nothing that is not there" {
+    train_text --init model.pmt --transfer text --tower text-only -o out-model.pmt
+    pm-cat --header out-model.pmt | jq -e '.config.tower == "text-only"'
+    refuses model.pmt "--transfer id_encoder.*" -- train_text --init model.pmt --tower text-only --transfer 'id_encoder.*' -o out.pmt
+    refuses model.pmt "[16, 24]" "[12, 24]" -- \
+        train_text --init model.pmt --transfer text --tower text-only --dim 12 -o out.pmt
+    head -c 9000 model.pmt > out-cut.pmt
+    refuses out-cut.pmt "cut off" -- train_text --init out-cut.pmt -o out.pmt
+}
+
+@test "fixed item vectors train a user encoder; item names an ID tower" {
+    items model.pmt out-items.pmt
+    pm-train-user -q --users users.tsv --items out-items.pmt --epochs 1 -o out-users.pmt
+    pm-eval -q --model out-users.pmt --items out-items.pmt --users users.tsv --json | jq -e '.users == 30'
+    refuses text.pmt "--items" -- pm-train-user -q --users users.tsv --items text.pmt -o out.pmt
+    pm-train-user -q --users users.tsv --catalog items.tsv --dim 16 --epochs 1 -o out-id.pmt
+    pm-fuse -q --model out-id.pmt -o out-vectors.pmt
+    pm-eval -q --model out-id.pmt --items out-vectors.pmt --users users.tsv --json | jq -e '.items > 0'
+}
+
+@test "settings of a file: options win; an unknown key, a wrong value" {
+    echo '{"dim": 8, "fusion-heads": 2, "epochs": 1}' > out.json
+    train_text --config out.json -o out-model.pmt
+    pm-cat --header out-model.pmt | jq -e '.config.dim == 16'
+    echo '{"dimension": 8}' > out.json
+    refuses out.json dimension -- train_text --config out.json -o out.pmt
+    echo '{"lr": "fast"}' > out.json
+    refuses out.json lr -- train_text --config out.json -o out.pmt
+    echo '{"lr": 1' > out.json
+    refuses out.json -- train_text --config out.json -o out.pmt
+}
+
+@test "wrong usage exits with 2" {
+    for options in "" "--users users.tsv -o out.pmt" "--users users.tsv --text text.pmt" \
+        "--text text.pmt -o out.pmt" "--users users.tsv --text text.pmt --transfer text -o out.pmt" \
+        "--users users.tsv --text text.pmt -o out.pmt more"; do
+        run pm-train-user $options
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
+}
