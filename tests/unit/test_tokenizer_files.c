@@ -214,7 +214,9 @@ static int make_merges(Random *random, int pairs[MERGES][2], json_t *vocabulary)
         } else {
             const int left = (int)random_below(random, (uint64_t)(id < 12 ? id : 12));
             const int right = (int)random_below(random, (uint64_t)(id < 12 ? id : 12));
-            snprintf(names[id], sizeof names[id], "%.2000s%.2000s", names[left], names[right]);
+            char name[sizeof *names]; /* GCC 12 with sanitizers takes rows of one array for overlapping */
+            snprintf(name, sizeof name, "%.2000s%.2000s", names[left], names[right]);
+            strcpy(names[id], name);
             if (json_object_get(vocabulary, names[id])) break;
             pairs[id - 4][0] = left;
             pairs[id - 4][1] = right;

@@ -1,0 +1,32 @@
+# What the pages say holds.
+
+@test "every command of README.md's tour works" {
+    cd "$BATS_TEST_TMPDIR"
+    ln -s "$PROJECT/pipelines" .
+    sed -n '/^## A tour/,/^## The tools/s/^    //p' "$PROJECT/README.md" > tour.sh
+    [ "$(wc -l < tour.sh)" -gt 20 ]
+    bash -euxo pipefail tour.sh > output 2> messages || { tail -n 3 messages; return 1; }
+    cmp tour/text.pmt tour/sharded.pmt || [ "$(pm-cat --keys tour/text.pmt)" = "$(pm-cat --keys tour/sharded.pmt)" ]
+    [ -s tour/model.safetensors ]
+}
+
+@test "links lead to files" {
+    for page in README.md lib/model/README.md $(cd "$PROJECT" && ls formats/*.md); do
+        for link in $(grep -o '](\([^)]*\))' "$PROJECT/$page" | sed 's/](//; s/)//; s/#.*//' | grep -v '^http'); do
+            [ -e "$PROJECT/$(dirname "$page")/$link" ] || { echo "$page: $link"; return 1; }
+        done
+    done
+}
+
+@test "README.md names every tool and every setting with its default" {
+    for tool in $(cd "$PROJECT/tools" && ls pm-*.c); do
+        grep -q "\`${tool%.c}\`" "$PROJECT/README.md"
+    done
+    pm-train-user --help | sed '1,/^settings/d; /^example/,$d' | grep -o -- '--[a-z-]* [A-Z]*\( \[[^]]*\]\)\?' > settings
+    [ "$(wc -l < settings)" -gt 25 ]
+    while read -r option _ value; do
+        row=$(grep "^|.*\`${option#--}\`" "$PROJECT/README.md") || { echo "$option"; return 1; }
+        value=$(sed 's/[][]//g; s/0\.0001/1e-4/' <<< "$value")
+        [ "$option" = --tower ] || [[ "$row" == *"$value"* ]] || { echo "$option is $value: $row"; return 1; }
+    done < settings
+}
