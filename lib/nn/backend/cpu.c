@@ -1,4 +1,6 @@
 #include "nn/backend/backend.h"
+
+#include "core/log.h"
 #include "nn/backend/onednn.h"
 
 #include <cblas.h>
@@ -46,6 +48,7 @@ const Backend *backend_find(const char *device, const char *dtype, Error *error)
         error_set(error, "there is no device '%s' in this build; use --device cpu", device);
         return NULL;
     }
+    log_detail("%s", backend_describe());
     if (!strcmp(dtype, "f32")) return &backend_cpu;
     if (!strcmp(dtype, "bf16") && onednn_has_bf16()) return &backend_cpu_bf16;
     error_set(error, "products in %s need %s; use f32", dtype,
