@@ -1,6 +1,7 @@
 #include "core/log.h"
 #include "eval/baselines.h"
 #include "eval/evaluation.h"
+#include "nn/backend/backend.h"
 
 static EvaluationRequest request = {
     .split = "test", .cutoffs = "5,10,20", .candidates = "kept", .unknown_items = "error", .compute = "f32"};
@@ -88,6 +89,7 @@ static Program program = {
         "  pm-eval --model model.pmt --items items.pmt --users users.tsv --split test --json | jq "
         "'.\"HR@10\"'",
     .options = options,
+    .version_details = backend_describe,
 };
 
 int main(int argc, char **argv) {

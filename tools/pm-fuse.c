@@ -1,5 +1,6 @@
 #include "core/log.h"
 #include "model/fuse_stream.h"
+#include "nn/backend/backend.h"
 
 static FuseRequest request = {.compute = "f32"};
 
@@ -34,6 +35,7 @@ static Program program = {
     .purpose = "Makes one vector an item from the hidden states of its text and its image.",
     .example = "  pm-fuse --model model.pmt --text text-top.pmt --image image-top.pmt -o items.pmt",
     .options = options,
+    .version_details = backend_describe,
 };
 
 int main(int argc, char **argv) {

@@ -1,4 +1,5 @@
 #include "core/log.h"
+#include "nn/backend/backend.h"
 #include "train/train_job.h"
 
 #include <string.h>
@@ -106,6 +107,7 @@ static Program program = {
         "  pm-train-user --users users.tsv --text text.pmt --text-encoder xlmr.pmt --image image.pmt \\\n"
         "      --image-encoder clip.pmt --epochs 5 --log log.jsonl -o model.pmt",
     .options = options,
+    .version_details = backend_describe,
 };
 
 static bool was_given(const char *name) {

@@ -37,8 +37,8 @@ bool scorer_ranks(const Recommender *recommender, Tape *tape, const float *vecto
         const Tensor *users =
             last_states(tape, recommender_users(recommender, tape, items, &rows), rows.inputs);
         float *scores = arena_take(tape->arena, count * columns, sizeof *scores);
-        tape->backend->matmul(count, columns, dim, (Matrix){users->value, dim, false},
-                              (Matrix){vectors, dim, true}, 0, scores, columns);
+        tape->backend->matmul(count, columns, dim, matrix_of(users->value, dim),
+                              transposed(matrix_of(vectors, dim)), 0, scores, columns);
         if (!rank_rows(behaviours, split, first, count, scores, columns, candidate_count, ranks + first,
                        error))
             return false;

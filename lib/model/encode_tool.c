@@ -1,10 +1,11 @@
 #include "model/encode_tool.h"
 
 #include "core/log.h"
+#include "nn/backend/backend.h"
 
 #include <string.h>
 
-static EncodeRequest request = {.blocks = -1, .compute = "f32"};
+static EncodeRequest request = {.blocks = -1};
 static const char *dtype = "f32";
 
 static Option options[] = {
@@ -31,6 +32,12 @@ static Option options[] = {
      .argument = "TYPE",
      .choices = "f32|bf16",
      .help = "of what is written: f32, bf16"},
+    {.name = "compute",
+     .kind = OPTION_TEXT,
+     .value = &request.compute,
+     .argument = "TYPE",
+     .choices = "f32|bf16",
+     .help = "of the matrix products; without it: --dtype, if this processor can"},
     {.name = "output",
      .letter = 'o',
      .kind = OPTION_PATH,
@@ -42,6 +49,7 @@ static Option options[] = {
 
 int encode_tool(Modality modality, Program program, int argc, char **argv) {
     program.options = options;
+    program.version_details = backend_describe;
     const int first = options_parse(&program, argc, argv);
     Error error;
     if (!request.encoder == !request.model)
@@ -49,6 +57,7 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
     if (argc - first > 1) options_wrong_usage(&program, "one input at the most");
     if (first < argc) request.input = argv[first];
     request.modality = modality;
+    if (!request.compute) request.compute = backend_has_bf16() ? dtype : "f32";
     dtype_from_name(dtype, strlen(dtype), &request.dtype);
     if (encode_stream(&request, &program, &error)) return 0;
     log_error("%s", error.message);

@@ -242,8 +242,8 @@ extern const Settings settings_default;
          .argument = "NAME",                                                                                 \
          .help = "where to compute: cpu"},                                                                   \
     {                                                                                                        \
-        .name = "dtype", .kind = OPTION_TEXT, .value = &(s).dtype, .choices = "f32", .setting = true,        \
-        .argument = "TYPE", .help = "of the matrix products: f32"                                            \
+        .name = "dtype", .kind = OPTION_TEXT, .value = &(s).dtype, .choices = "f32|bf16", .setting = true,   \
+        .argument = "TYPE", .help = "of the matrix products: f32, bf16"                                      \
     }
 
 /* Reads the settings of a model's header ("config") over the defaults. */

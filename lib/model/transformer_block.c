@@ -44,7 +44,7 @@ TransformerBlock transformer_block_create(ParameterSet *set, const BlockShape *s
 #define LINEAR(name, out, in, with_bias)                                                                     \
     .name = linear_layer_create(set, group, shape->initial, out, in, with_bias, "%s%s", prefix, names->name)
 #define NORM(name) .name = norm_layer_create(set, group, width, "%s%s", prefix, names->name)
-    return (TransformerBlock){
+    TransformerBlock block = {
         .shape = *shape,
         LINEAR(query, width, width, bias),
         LINEAR(key, width, width, bias),
@@ -57,24 +57,30 @@ TransformerBlock transformer_block_create(ParameterSet *set, const BlockShape *s
     };
 #undef LINEAR
 #undef NORM
+    block.joined.weight =
+        parameter_join(set, (Parameter *[]){block.query.weight, block.key.weight, block.value.weight}, 3);
+    if (bias)
+        block.joined.bias =
+            parameter_join(set, (Parameter *[]){block.query.bias, block.key.bias, block.value.bias}, 3);
+    return block;
 }
 
-static Tensor *apply(Tape *tape, LinearLayer layer, Tensor *x, Activation activation) {
-    return linear(tape, x, layer.weight, layer.bias, activation);
+static Tensor *apply(Tape *tape, LinearLayer layer, Tensor *x) {
+    return linear(tape, x, layer.weight, layer.bias, ACTIVATION_NONE);
 }
 
 static Tensor *attend(Tape *tape, const TransformerBlock *block, Tensor *x, Segments segments,
                       double dropout_rate) {
-    Tensor *q = apply(tape, block->query, x, ACTIVATION_NONE);
-    Tensor *k = apply(tape, block->key, x, ACTIVATION_NONE);
-    Tensor *v = apply(tape, block->value, x, ACTIVATION_NONE);
+    Tensor *qkv = apply(tape, block->joined, x);
     Tensor *mixed =
-        attention(tape, q, k, v, segments, segments, block->shape.heads, block->shape.causal, dropout_rate);
-    return apply(tape, block->output, mixed, ACTIVATION_NONE);
+        self_attention(tape, qkv, segments, block->shape.heads, block->shape.causal, dropout_rate);
+    return apply(tape, block->output, mixed);
 }
 
-static Tensor *feed_forward(Tape *tape, const TransformerBlock *block, Tensor *x) {
-    return apply(tape, block->narrow, apply(tape, block->wide, x, block->shape.activation), ACTIVATION_NONE);
+static Tensor *feed(Tape *tape, const TransformerBlock *block, Tensor *x) {
+    return feed_forward(tape, x,
+                        &(LinearPair){block->wide.weight, block->wide.bias, block->narrow.weight,
+                                      block->narrow.bias, block->shape.activation});
 }
 
 Tensor *transformer_block_forward(Tape *tape, const TransformerBlock *block, Tensor *x, Segments segments,
@@ -85,10 +91,10 @@ Tensor *transformer_block_forward(Tape *tape, const TransformerBlock *block, Ten
         Tensor *normalised = layer_norm(tape, x, first.weight, first.bias, epsilon);
         x = residual_add(tape, x, attend(tape, block, normalised, segments, dropout_rate), dropout_rate);
         normalised = layer_norm(tape, x, second.weight, second.bias, epsilon);
-        return residual_add(tape, x, feed_forward(tape, block, normalised), dropout_rate);
+        return residual_add(tape, x, feed(tape, block, normalised), dropout_rate);
     }
     x = residual_layer_norm(tape, x, attend(tape, block, x, segments, dropout_rate), dropout_rate,
                             first.weight, first.bias, epsilon);
-    return residual_layer_norm(tape, x, feed_forward(tape, block, x), dropout_rate, second.weight,
-                               second.bias, epsilon);
+    return residual_layer_norm(tape, x, feed(tape, block, x), dropout_rate, second.weight, second.bias,
+                               epsilon);
 }

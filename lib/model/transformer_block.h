@@ -34,6 +34,7 @@ typedef struct BlockShape {
 typedef struct TransformerBlock {
     BlockShape shape;
     LinearLayer query, key, value, output, wide, narrow;
+    LinearLayer joined; /* query, key and value as one */
     NormLayer attention_norm, feed_forward_norm;
 } TransformerBlock;
 

@@ -39,6 +39,7 @@ void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rat
         Parameter *parameter = set->list[i];
         if (!parameter->touched) continue;
         move(parameter, optimizer, ++optimizer->steps[i], rates[parameter->group], (float)scale);
+        parameter_changed(parameter);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "nn/parameters.h"
 
 #include "core/memory.h"
+#include "nn/rounding.h"
 
 #include <assert.h>
 #include <math.h>
@@ -16,15 +17,25 @@ ParameterSet *parameter_set_create(void) {
     return set;
 }
 
+static void parameter_destroy(Parameter *parameter) {
+    if (!parameter->whole) {
+        free(parameter->value);
+        free(parameter->gradient);
+    }
+    free(parameter->first_moment);
+    free(parameter->second_moment);
+    free(parameter->rounded);
+    free(parameter->parts);
+    free(parameter);
+}
+
 void parameter_set_destroy(ParameterSet *set) {
     if (!set) return;
-    for (size_t i = 0; i < set->count; i++) {
-        free(set->list[i]->value);
-        free(set->list[i]->gradient);
-        free(set->list[i]->first_moment);
-        free(set->list[i]->second_moment);
-        free(set->list[i]);
-    }
+    for (size_t i = 0; i < set->count; i++)
+        parameter_destroy(set->list[i]);
+    for (size_t i = 0; i < set->whole_count; i++)
+        parameter_destroy(set->wholes[i]);
+    free(set->wholes);
     for (size_t i = 0; i < name_table_count(set->passenger_names); i++)
         free(set->passengers[i].data);
     free(set->passengers);
@@ -66,6 +77,58 @@ Parameter *parameter_add(ParameterSet *set, ParameterGroup group, InitialValue i
                                 name);
 }
 
+Parameter *parameter_join(ParameterSet *set, Parameter *const *parts, size_t count) {
+    Parameter *whole = memory_need(1, sizeof *whole);
+    whole->name = parts[0]->name;
+    whole->columns = parts[0]->columns;
+    whole->rows = 0;
+    whole->parts = memory_need(count, sizeof(Parameter *));
+    whole->part_count = count;
+    memcpy(whole->parts, parts, count * sizeof(Parameter *));
+    for (size_t i = 0; i < count; i++) {
+        assert(!parts[i]->whole && !parts[i]->loaded && !parts[i]->trainable);
+        whole->rows += parts[i]->rows;
+        whole->count += parts[i]->count;
+    }
+    if (whole->rows == count) { /* vectors become a longer vector */
+        whole->rows = 1;
+        whole->columns = whole->count;
+    }
+    whole->value = memory_need(whole->count, sizeof(float));
+    float *value = whole->value;
+    for (size_t i = 0; i < count; i++) {
+        free(parts[i]->value);
+        parts[i]->value = value;
+        parts[i]->whole = whole;
+        value += parts[i]->count;
+    }
+    set->wholes = memory_grow(set->wholes, &set->whole_capacity, set->whole_count + 1, sizeof *set->wholes);
+    return set->wholes[set->whole_count++] = whole;
+}
+
+void parameter_changed(Parameter *parameter) {
+    parameter->rounded_is_new = false;
+    if (parameter->whole) parameter->whole->rounded_is_new = false;
+}
+
+const uint16_t *parameter_rounded(Parameter *parameter) {
+    if (!parameter->rounded) parameter->rounded = memory_need(parameter->count, sizeof *parameter->rounded);
+    if (!parameter->rounded_is_new) round_all(parameter->count, parameter->value, parameter->rounded);
+    parameter->rounded_is_new = true;
+    return parameter->rounded;
+}
+
+Matrix parameter_matrix(Parameter *parameter, const Backend *backend) {
+    return (Matrix){parameter->value, parameter->columns, false,
+                    backend->rounds ? parameter_rounded(parameter) : NULL};
+}
+
+void parameter_touch(Parameter *parameter) {
+    parameter->touched = true;
+    for (size_t i = 0; i < parameter->part_count; i++)
+        parameter->parts[i]->touched = true;
+}
+
 Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size) {
     const size_t number = name_table_find(set->names, name, size);
     return number == SIZE_MAX ? NULL : set->list[number];
@@ -98,6 +161,7 @@ static void initialise(Parameter *parameter, uint64_t seed) {
         }
         parameter->value[i] = (float)value;
     }
+    parameter_changed(parameter);
 }
 
 void parameter_set_initialise(ParameterSet *set, uint64_t seed) {
@@ -106,12 +170,23 @@ void parameter_set_initialise(ParameterSet *set, uint64_t seed) {
         if (!set->list[i]->loaded) initialise(set->list[i], seed);
 }
 
+static void make_whole_trainable(Parameter *whole) {
+    whole->trainable = true;
+    float *gradient = whole->gradient = memory_need(whole->count, sizeof(float));
+    for (size_t i = 0; i < whole->part_count; i++) {
+        whole->parts[i]->gradient = gradient;
+        gradient += whole->parts[i]->count;
+    }
+}
+
 void parameter_set_make_trainable(ParameterSet *set) {
+    for (size_t i = 0; i < set->whole_count; i++)
+        if (!set->wholes[i]->trainable) make_whole_trainable(set->wholes[i]);
     for (size_t i = 0; i < set->count; i++) {
         Parameter *parameter = set->list[i];
         if (parameter->trainable) continue;
         parameter->trainable = true;
-        parameter->gradient = memory_need(parameter->count, sizeof(float));
+        if (!parameter->whole) parameter->gradient = memory_need(parameter->count, sizeof(float));
         parameter->first_moment = memory_need(parameter->count, sizeof(float));
         parameter->second_moment = memory_need(parameter->count, sizeof(float));
     }
@@ -151,6 +226,7 @@ bool parameter_check(const Parameter *parameter, const RecordTensor *tensor, Err
 bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *error) {
     if (!parameter_check(parameter, tensor, error)) return false;
     dtype_to_f32(tensor->dtype, tensor->data, parameter->value, parameter->count);
+    parameter_changed(parameter);
     parameter->loaded = true;
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include "core/name_table.h"
 #include "core/random.h"
+#include "nn/backend/backend.h"
 #include "stream/record.h"
 
 typedef enum InitialValue {
@@ -17,7 +18,8 @@ typedef enum InitialValue {
 
 typedef enum ParameterGroup { GROUP_TEXT, GROUP_IMAGE, GROUP_REST, GROUP_COUNT } ParameterGroup;
 
-typedef struct Parameter {
+typedef struct Parameter Parameter;
+struct Parameter {
     const char *name;
     int dimensions;
     uint64_t shape[TENSOR_MAX_DIMENSIONS];
@@ -30,7 +32,12 @@ typedef struct Parameter {
     bool loaded;  /* its value came from a file */
     bool touched; /* this step gave it a gradient */
     bool trainable;
-} Parameter;
+    Parameter *whole;    /* the matrix that this one's memory is a part of, or NULL: parameter_join */
+    Parameter **parts;   /* of a whole */
+    size_t part_count;   /* 0: no whole */
+    uint16_t *rounded;   /* the value in bf16: parameter_rounded */
+    bool rounded_is_new; /* no change since it was made */
+};
 
 /* A tensor that no part of the model in memory uses, kept as it came so that nothing of a model is lost. */
 typedef struct Passenger {
@@ -44,6 +51,8 @@ typedef struct ParameterSet {
     NameTable *names;
     Parameter **list; /* by the number of their name; they do not move */
     size_t count, capacity;
+    Parameter **wholes;
+    size_t whole_count, whole_capacity;
     NameTable *passenger_names;
     Passenger *passengers;
     size_t passenger_capacity;
@@ -60,6 +69,22 @@ Parameter *parameter_add(ParameterSet *set, ParameterGroup group, InitialValue i
 /* As parameter_add with any shape. */
 Parameter *parameter_add_shaped(ParameterSet *set, ParameterGroup group, InitialValue initial, int dimensions,
                                 const uint64_t *shape, const char *name);
+
+/* Lays parameters of the same columns one below the other in memory, and returns them as one parameter of all
+ * their rows, so that one product serves them all. It has no name; the parts stay what they were. */
+Parameter *parameter_join(ParameterSet *set, Parameter *const *parts, size_t count);
+
+/* To be called after each change of a parameter's values. */
+void parameter_changed(Parameter *parameter);
+
+/* The values in bf16, made anew after a change. */
+const uint16_t *parameter_rounded(Parameter *parameter);
+
+/* The values as an operand of the backend's products. */
+Matrix parameter_matrix(Parameter *parameter, const Backend *backend);
+
+/* Notes that this step gives it, and the parts that it has, a gradient. */
+void parameter_touch(Parameter *parameter);
 
 Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size);
 

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/random.h"
+#include "nn/rounding.h"
 
 #include <assert.h>
 #include <string.h>
@@ -30,7 +31,7 @@ void tape_reset(Tape *tape, uint64_t dropout_seed) {
 
 Tensor *tape_leaf(Tape *tape, float *value, size_t rows, size_t columns, bool needs_gradient) {
     Tensor *tensor = arena_take(tape->arena, 1, sizeof *tensor);
-    *tensor = (Tensor){value, NULL, rows, columns, needs_gradient && tape->recording};
+    *tensor = (Tensor){value, NULL, rows, columns, needs_gradient && tape->recording, NULL};
     return tensor;
 }
 
@@ -55,6 +56,21 @@ float *tape_gradient_target(Tape *tape, Tensor *tensor, float *beta) {
     if (!tensor->gradient)
         tensor->gradient = arena_take(tape->arena, tensor->rows * tensor->columns, sizeof(float));
     return tensor->gradient;
+}
+
+Matrix tape_round(Tape *tape, const float *values, size_t rows, size_t columns) {
+    uint16_t *rounded = NULL;
+    if (tape->backend->rounds) {
+        rounded = arena_take(tape->arena, rows * columns, sizeof *rounded);
+        round_all(rows * columns, values, rounded);
+    }
+    return (Matrix){values, columns, false, rounded};
+}
+
+Matrix tape_matrix(Tape *tape, Tensor *tensor) {
+    if (!tensor->rounded)
+        tensor->rounded = (uint16_t *)tape_round(tape, tensor->value, tensor->rows, tensor->columns).rounded;
+    return (Matrix){tensor->value, tensor->columns, false, tensor->rounded};
 }
 
 void tape_backward(Tape *tape, Tensor *loss) {

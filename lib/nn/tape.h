@@ -17,6 +17,7 @@ typedef struct Tensor {
     float *gradient; /* NULL until a backward step writes it */
     size_t rows, columns;
     bool needs_gradient;
+    uint16_t *rounded; /* the value in bf16: tape_matrix */
 } Tensor;
 
 typedef struct Tape Tape;
@@ -59,6 +60,12 @@ float *tape_gradient(Tape *tape, Tensor *tensor);
 /* As tape_gradient for an operator that overwrites: *beta is 0 and the values are not set when it is the
  * first to write, and 1 when it has to add. */
 float *tape_gradient_target(Tape *tape, Tensor *tensor, float *beta);
+
+/* A tensor's value as an operand of products, in bf16 too when the backend wants that: rounded once. */
+Matrix tape_matrix(Tape *tape, Tensor *tensor);
+
+/* Any values [rows, columns] as an operand, rounded anew. */
+Matrix tape_round(Tape *tape, const float *values, size_t rows, size_t columns);
 
 /* Sets the gradient of the scalar `loss` to 1 and runs all backward steps in reverse. */
 void tape_backward(Tape *tape, Tensor *loss);

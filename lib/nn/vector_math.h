@@ -55,5 +55,4 @@ static inline float vector_tanh(float x) {
     return 1.0f - 2.0f / (1.0f + vector_exp(2.0f * x));
 }
 
-
 #endif

@@ -283,8 +283,10 @@ static bool finish_epoch(Trainer *trainer, double loss, Error *error) {
 
 static void restore_best(Trainer *trainer) {
     const ParameterSet *set = trainer->recommender->parameters;
-    for (size_t i = 0; trainer->best_values && i < set->count; i++)
+    for (size_t i = 0; trainer->best_values && i < set->count; i++) {
         memcpy(set->list[i]->value, trainer->best_values[i], set->list[i]->count * sizeof(float));
+        parameter_changed(set->list[i]);
+    }
 }
 
 static bool report_divergence(const Trainer *trainer, Error *error) {

@@ -1,31 +1,57 @@
 #include "nn/backend/backend.h"
 
+#include "core/log.h"
+#include "nn/backend/onednn.h"
+
 #include <cblas.h>
 #include <string.h>
+
+/* c = 0 · c: what is left of a product without terms. */
+static void scale_by_zero(size_t m, size_t n, float *c, size_t c_stride) {
+    for (size_t i = 0; i < m; i++)
+        memset(c + i * c_stride, 0, n * sizeof *c);
+}
 
 static void matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
     if (!m || !n) return;
     if (!k) {
-        if (beta == 0.0f)
-            for (size_t i = 0; i < m; i++)
-                memset(c + i * c_stride, 0, n * sizeof *c);
+        if (beta == 0.0f) scale_by_zero(m, n, c, c_stride);
         return;
     }
+    if (onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) return;
     cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
                 b.transposed ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0f, a.values,
                 (blasint)a.stride, b.values, (blasint)b.stride, beta, c, (blasint)c_stride);
 }
 
-const Backend backend_cpu = {"cpu", matmul};
+static void matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                        size_t c_stride) {
+    if (!m || !n || !k || !a.rounded || !b.rounded || !onednn_matmul_bf16(m, n, k, a, b, beta, c, c_stride))
+        matmul(m, n, k, a, b, beta, c, c_stride);
+}
+
+const Backend backend_cpu = {"cpu", false, matmul};
+static const Backend backend_cpu_bf16 = {"cpu bf16", true, matmul_bf16};
+
+bool backend_has_bf16(void) {
+    return onednn_has_bf16();
+}
+
+const char *backend_describe(void) {
+    return onednn_has_bf16()     ? "matrix products: f32 and bf16 by oneDNN"
+           : onednn_is_present() ? "matrix products: f32 by oneDNN; no bf16 on this processor"
+                                 : "matrix products: f32 by OpenBLAS; built without oneDNN, so no bf16";
+}
 
 const Backend *backend_find(const char *device, const char *dtype, Error *error) {
     if (strcmp(device, "cpu")) {
         error_set(error, "there is no device '%s' in this build; use --device cpu", device);
         return NULL;
     }
-    if (strcmp(dtype, "f32")) {
-        error_set(error, "the cpu device computes in f32, not %s; use --dtype f32", dtype);
-        return NULL;
-    }
-    return &backend_cpu;
+    log_detail("%s", backend_describe());
+    if (!strcmp(dtype, "f32")) return &backend_cpu;
+    if (!strcmp(dtype, "bf16") && onednn_has_bf16()) return &backend_cpu_bf16;
+    error_set(error, "products in %s need %s; use f32", dtype,
+              onednn_is_present() ? "a processor with AVX-512 BF16 or AMX" : "a build with oneDNN");
+    return NULL;
 }

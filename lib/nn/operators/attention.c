@@ -9,8 +9,15 @@
  * in the cache, and all products are done there. Units write to places of their own, so that any thread may
  * take any. */
 
+/* Columns of a tensor: queries, keys or values. */
+typedef struct Part {
+    Tensor *tensor;
+    size_t first;
+} Part;
+
 typedef struct Attention {
-    Tensor *q, *k, *v, *y;
+    Part q, k, v;
+    Tensor *y;
     Segments queries, keys;
     size_t heads, width; /* of a head */
     bool causal, drops;
@@ -26,6 +33,10 @@ typedef struct Attention {
 typedef struct Scratch {
     float *a, *b, *c, *d, *e;
 } Scratch;
+
+static inline float *part_value(Part part, size_t row, size_t column) {
+    return part.tensor->value + row * part.tensor->columns + part.first + column;
+}
 
 static size_t largest_segment(Segments segments) {
     size_t largest = 0;
@@ -87,7 +98,8 @@ static void drop_probabilities(const Attention *attention, uint64_t first, size_
 }
 
 static void unit_forward(const Attention *attention, size_t segment, size_t head, Scratch scratch) {
-    const size_t columns = attention->q->columns, width = attention->width, at = head * width;
+    const Part q = attention->q, k = attention->k, v = attention->v;
+    const size_t columns = attention->y->columns, width = attention->width, at = head * width;
     const size_t first_query = attention->queries.offsets[segment],
                  first_key = attention->keys.offsets[segment];
     const size_t rows = segments_length(attention->queries, segment),
@@ -96,9 +108,9 @@ static void unit_forward(const Attention *attention, size_t segment, size_t head
     const uint64_t index = first_index(attention, segment, head, rows, stride);
     float *scores = attention->probabilities ? attention->probabilities + index : scratch.c;
 
-    small_copy(rows, width, attention->scale, attention->q->value + first_query * columns + at, columns,
-               scratch.a, wide);
-    small_transpose(keys, width, attention->k->value + first_key * columns + at, columns, scratch.b, stride);
+    small_copy(rows, width, attention->scale, part_value(q, first_query, at), q.tensor->columns, scratch.a,
+               wide);
+    small_transpose(keys, width, part_value(k, first_key, at), k.tensor->columns, scratch.b, stride);
     small_matmul(rows, keys, width, scratch.a, wide, scratch.b, stride, scores, stride);
     for (size_t i = 0; i < rows; i++)
         softmax_row(scores + i * stride, visible_keys(attention, i, keys), stride);
@@ -107,27 +119,32 @@ static void unit_forward(const Attention *attention, size_t segment, size_t head
         drop_probabilities(attention, index, rows * stride, scores, scratch.d);
         scores = scratch.d;
     }
-    small_copy(keys, width, 1, attention->v->value + first_key * columns + at, columns, scratch.b, wide);
+    small_copy(keys, width, 1, part_value(v, first_key, at), v.tensor->columns, scratch.b, wide);
     small_matmul(rows, width, keys, scores, stride, scratch.b, wide, scratch.a, wide);
     for (size_t i = 0; i < rows; i++)
         memcpy(attention->y->value + (first_query + i) * columns + at, scratch.a + i * wide,
                width * sizeof(float));
 }
 
-static void add_block(size_t rows, size_t width, float factor, const float *from, size_t from_stride,
-                      float *to, size_t to_stride) {
+/* The gradient of a part's rows from `row` on, columns from `column` on, += factor · from. */
+static void add_to_part(Part part, size_t row, size_t column, size_t rows, size_t width, float factor,
+                        const float *from, size_t from_stride) {
+    const size_t stride = part.tensor->columns;
+    if (!part.tensor->needs_gradient) return;
+    float *to = part.tensor->gradient + row * stride + part.first + column;
     for (size_t i = 0; i < rows; i++)
+#pragma omp simd
         for (size_t j = 0; j < width; j++)
-            to[i * to_stride + j] += factor * from[i * from_stride + j];
+            to[i * stride + j] += factor * from[i * from_stride + j];
 }
 
 /* With P the probabilities, P' those after dropout: dV = P'ᵀ·dY, dP = (dY·Vᵀ) after dropout, dS = P∘(dP − Σ
  * dP∘P), dQ = scale·dS·K, dK = scale·dSᵀ·Q. */
-static void unit_backward(const Attention *attention, size_t segment, size_t head, float *dq, float *dk,
-                          float *dv, Scratch scratch) {
-    const size_t columns = attention->q->columns, width = attention->width, at = head * width;
-    const size_t first_query = attention->queries.offsets[segment] * columns + at;
-    const size_t first_key = attention->keys.offsets[segment] * columns + at;
+static void unit_backward(const Attention *attention, size_t segment, size_t head, Scratch scratch) {
+    const Part q = attention->q, k = attention->k, v = attention->v;
+    const size_t columns = attention->y->columns, width = attention->width, at = head * width;
+    const size_t first_query = attention->queries.offsets[segment],
+                 first_key = attention->keys.offsets[segment];
     const size_t rows = segments_length(attention->queries, segment),
                  keys = segments_length(attention->keys, segment);
     const size_t wide = small_stride(width), stride = small_stride(keys), tall = small_stride(rows);
@@ -139,12 +156,12 @@ static void unit_backward(const Attention *attention, size_t segment, size_t hea
         drop_probabilities(attention, index, rows * stride, probabilities, scratch.d);
         kept = scratch.d;
     }
-    small_copy(rows, width, 1, attention->y->gradient + first_query, columns, scratch.a, wide);
+    small_copy(rows, width, 1, attention->y->gradient + first_query * columns + at, columns, scratch.a, wide);
     small_transpose(rows, keys, kept, stride, scratch.b, tall);
     small_matmul(keys, width, rows, scratch.b, tall, scratch.a, wide, scratch.c, wide);
-    if (dv) add_block(keys, width, 1, scratch.c, wide, dv + first_key, columns);
+    add_to_part(v, first_key, at, keys, width, 1, scratch.c, wide);
 
-    small_transpose(keys, width, attention->v->value + first_key, columns, scratch.b, stride);
+    small_transpose(keys, width, part_value(v, first_key, at), v.tensor->columns, scratch.b, stride);
     small_matmul(rows, keys, width, scratch.a, wide, scratch.b, stride, scratch.c, stride);
     if (attention->drops) drop_probabilities(attention, index, rows * stride, scratch.c, scratch.c);
     for (size_t i = 0; i < rows; i++) {
@@ -157,33 +174,32 @@ static void unit_backward(const Attention *attention, size_t segment, size_t hea
         for (size_t j = 0; j < stride; j++)
             gradient[j] = p[j] * (gradient[j] - total);
     }
-    if (dq) {
-        small_copy(keys, width, 1, attention->k->value + first_key, columns, scratch.b, wide);
+    if (q.tensor->needs_gradient) {
+        small_copy(keys, width, 1, part_value(k, first_key, at), k.tensor->columns, scratch.b, wide);
         small_matmul(rows, width, keys, scratch.c, stride, scratch.b, wide, scratch.a, wide);
-        add_block(rows, width, attention->scale, scratch.a, wide, dq + first_query, columns);
+        add_to_part(q, first_query, at, rows, width, attention->scale, scratch.a, wide);
     }
-    if (dk) {
-        small_copy(rows, width, 1, attention->q->value + first_query, columns, scratch.b, wide);
+    if (k.tensor->needs_gradient) {
+        small_copy(rows, width, 1, part_value(q, first_query, at), q.tensor->columns, scratch.b, wide);
         small_transpose(rows, keys, scratch.c, stride, scratch.e, tall);
         small_matmul(keys, width, rows, scratch.e, tall, scratch.b, wide, scratch.a, wide);
-        add_block(keys, width, attention->scale, scratch.a, wide, dk + first_key, columns);
+        add_to_part(k, first_key, at, keys, width, attention->scale, scratch.a, wide);
     }
 }
 
 static void attention_backward(Tape *tape, void *context) {
     const Attention *attention = context;
     if (!attention->y->gradient) return;
-    float *dq = attention->q->needs_gradient ? tape_gradient(tape, attention->q) : NULL;
-    float *dk = attention->k->needs_gradient ? tape_gradient(tape, attention->k) : NULL;
-    float *dv = attention->v->needs_gradient ? tape_gradient(tape, attention->v) : NULL;
+    Tensor *const parts[] = {attention->q.tensor, attention->k.tensor, attention->v.tensor};
+    for (size_t i = 0; i < 3; i++)
+        if (parts[i]->needs_gradient) tape_gradient(tape, parts[i]);
     const size_t size = scratch_size(attention), units = attention->queries.count * attention->heads;
     float *scratch = take_scratch(tape, size);
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
     for (size_t unit = 0; unit < units; unit++) {
         const size_t segment = unit / attention->heads;
         if (segments_length(attention->queries, segment) && segments_length(attention->keys, segment))
-            unit_backward(attention, segment, unit % attention->heads, dq, dk, dv,
-                          thread_scratch(scratch, size));
+            unit_backward(attention, segment, unit % attention->heads, thread_scratch(scratch, size));
     }
 }
 
@@ -199,12 +215,12 @@ static void lay_out_probabilities(Tape *tape, Attention *attention) {
         attention->probabilities = arena_take(tape->arena, attention->offsets[count], sizeof(float));
 }
 
-Tensor *attention(Tape *tape, Tensor *q, Tensor *k, Tensor *v, Segments queries, Segments keys, size_t heads,
-                  bool causal, double dropout_rate) {
-    const size_t width = q->columns / heads;
+static Tensor *attend(Tape *tape, Part q, Part k, Part v, size_t columns, Segments queries, Segments keys,
+                      size_t heads, bool causal, double dropout_rate) {
+    const size_t width = columns / heads;
     const bool drops = tape->recording && dropout_rate > 0;
-    Tensor *y =
-        tape_tensor(tape, q->rows, q->columns, q->needs_gradient || k->needs_gradient || v->needs_gradient);
+    Tensor *y = tape_tensor(tape, q.tensor->rows, columns,
+                            q.tensor->needs_gradient || k.tensor->needs_gradient || v.tensor->needs_gradient);
     Attention *attention_ =
         TAPE_CONTEXT(tape, Attention, q, k, v, y, queries, keys, heads, width, causal, drops,
                      drops ? dropout_create(dropout_rate, tape_dropout_seed(tape)) : (Dropout){0},
@@ -219,8 +235,21 @@ Tensor *attention(Tape *tape, Tensor *q, Tensor *k, Tensor *v, Segments queries,
             unit_forward(attention_, segment, head, thread_scratch(scratch, size));
         else /* nothing to see: zero */
             for (size_t i = queries.offsets[segment]; i < queries.offsets[segment + 1]; i++)
-                memset(y->value + i * y->columns + head * width, 0, width * sizeof(float));
+                memset(y->value + i * columns + head * width, 0, width * sizeof(float));
     }
     if (y->needs_gradient) tape_record(tape, attention_backward, attention_);
     return y;
+}
+
+Tensor *attention(Tape *tape, Tensor *q, Tensor *k, Tensor *v, Segments queries, Segments keys, size_t heads,
+                  bool causal, double dropout_rate) {
+    return attend(tape, (Part){q, 0}, (Part){k, 0}, (Part){v, 0}, q->columns, queries, keys, heads, causal,
+                  dropout_rate);
+}
+
+Tensor *self_attention(Tape *tape, Tensor *qkv, Segments segments, size_t heads, bool causal,
+                       double dropout_rate) {
+    const size_t columns = qkv->columns / 3;
+    return attend(tape, (Part){qkv, 0}, (Part){qkv, columns}, (Part){qkv, 2 * columns}, columns, segments,
+                  segments, heads, causal, dropout_rate);
 }

@@ -61,8 +61,8 @@ static void weight_backward(Tape *tape, const Recurrence *recurrence, const floa
         else
             memset(before + row * d, 0, d * sizeof *before);
     }
-    tape->backend->matmul(3 * d, d, rows, (Matrix){product_gradient, 3 * d, true}, (Matrix){before, d, false},
-                          1, recurrence->recurrent->gradient, d);
+    tape->backend->matmul(3 * d, d, rows, transposed(matrix_of(product_gradient, 3 * d)),
+                          matrix_of(before, d), 1, recurrence->recurrent->gradient, d);
     recurrence->recurrent->touched = true;
 }
 
@@ -82,8 +82,8 @@ static void recurrence_backward(Tape *tape, void *context) {
                           carried + s * d);
         if (t)
             tape->backend->matmul(sequences, d, 3 * d,
-                                  (Matrix){product_gradient + t * 3 * d, length * 3 * d, false},
-                                  (Matrix){recurrence->recurrent->value, d, false}, 1, carried, d);
+                                  matrix_of(product_gradient + t * 3 * d, length * 3 * d),
+                                  matrix_of(recurrence->recurrent->value, d), 1, carried, d);
     }
     if (recurrence->recurrent->trainable) weight_backward(tape, recurrence, product_gradient);
 }
@@ -97,8 +97,8 @@ Tensor *gated_recurrence(Tape *tape, Tensor *inputs, Parameter *recurrent, size_
     float *products = arena_take(tape->arena, sequences * 3 * d, sizeof(float));
     for (size_t t = 0; t < length; t++) {
         if (t)
-            tape->backend->matmul(sequences, 3 * d, d, (Matrix){y->value + (t - 1) * d, length * d, false},
-                                  (Matrix){recurrent->value, d, true}, 0, products, 3 * d);
+            tape->backend->matmul(sequences, 3 * d, d, matrix_of(y->value + (t - 1) * d, length * d),
+                                  transposed(matrix_of(recurrent->value, d)), 0, products, 3 * d);
 #pragma omp parallel for schedule(static) if (sequences * d > PARALLEL_ELEMENTS / 4)
         for (size_t s = 0; s < sequences; s++)
             step_forward(recurrence, s * length + t, t == 0, products + s * 3 * d);

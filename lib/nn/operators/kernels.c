@@ -2,10 +2,6 @@
 
 enum { COLUMN_CHUNK = 64 };
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 void add_column_sums(size_t rows, size_t columns, const float *from, float *to) {
 #pragma omp parallel for schedule(static) if (rows * columns > PARALLEL_ELEMENTS)
     for (size_t first = 0; first < columns; first += COLUMN_CHUNK) {

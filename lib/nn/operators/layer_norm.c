@@ -14,7 +14,7 @@ typedef struct LayerNorm {
 } LayerNorm;
 
 /* to = residual + dropout(x), of row i. */
-static void add_row(const LayerNorm *norm, size_t i, float *to) {
+static void add_residual_row(const LayerNorm *norm, size_t i, float *to) {
     const size_t columns = norm->x->columns;
     const float *x = norm->x->value + i * columns;
     const float *residual = norm->residual->value + i * columns;
@@ -37,7 +37,7 @@ static void layer_norm_forward(const LayerNorm *norm, double epsilon) {
         float *y = norm->y->value + i * columns, *normalised = norm->normalised + i * columns;
         const float *sum = norm->x->value + i * columns;
         if (norm->residual) {
-            add_row(norm, i, normalised);
+            add_residual_row(norm, i, normalised);
             sum = normalised;
         }
         float total = 0, squares = 0;

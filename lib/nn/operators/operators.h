@@ -4,20 +4,22 @@
 #ifndef NN_OPERATORS_H
 #define NN_OPERATORS_H
 
+#include "nn/activation.h"
 #include "nn/parameters.h"
 #include "nn/tape.h"
-
-typedef enum Activation {
-    ACTIVATION_NONE,
-    ACTIVATION_RELU,
-    ACTIVATION_GELU,
-    ACTIVATION_QUICK_GELU,
-    ACTIVATION_SIGMOID
-} Activation;
 
 /* activation(x · weightᵀ + bias): x [rows, in], weight [out, in], bias [out] or NULL. GELU is the erf form;
  * quick GELU is x·σ(1.702x). */
 Tensor *linear(Tape *tape, Tensor *x, Parameter *weight, Parameter *bias, Activation activation);
+
+/* Two layers with biases and an activation between them: wide_weight [wide, in], narrow_weight [in, wide]. */
+typedef struct LinearPair {
+    Parameter *wide_weight, *wide_bias, *narrow_weight, *narrow_bias;
+    Activation activation;
+} LinearPair;
+
+/* activation(x · wide_weightᵀ + wide_bias) · narrow_weightᵀ + narrow_bias. */
+Tensor *feed_forward(Tape *tape, Tensor *x, const LinearPair *pair);
 
 /* Layer norm over the columns of x, with weight and bias. */
 Tensor *layer_norm(Tape *tape, Tensor *x, Parameter *weight, Parameter *bias, double epsilon);
@@ -62,6 +64,10 @@ Tensor *gated_recurrence(Tape *tape, Tensor *inputs, Parameter *recurrent, size_
  * scores are multiplied with 1/√(D / heads). Dropout falls on the probabilities. */
 Tensor *attention(Tape *tape, Tensor *q, Tensor *k, Tensor *v, Segments queries, Segments keys, size_t heads,
                   bool causal, double dropout);
+
+/* attention within each segment of its own queries, keys and values: the three thirds of the columns of qkv
+ * [rows, 3·D]. */
+Tensor *self_attention(Tape *tape, Tensor *qkv, Segments segments, size_t heads, bool causal, double dropout);
 
 /* One addend of embedding_sum: row rows[i] of the table for row i, or always row `row` when rows is NULL. The
  * row `padding` of the table takes no gradient (−1: all do). */

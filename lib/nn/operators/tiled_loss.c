@@ -34,12 +34,12 @@ static void tiled_loss_backward(Tape *tape, void *context) {
 static void tile_backward(Tape *tape, const TiledLoss *tiled, size_t first, size_t rows,
                           const float *score_gradient) {
     const size_t count = tiled->candidates->rows, columns = tiled->x->columns;
-    tape->backend->matmul(rows, columns, count, (Matrix){score_gradient, count, false},
-                          (Matrix){tiled->candidates->value, columns, false}, 0,
+    tape->backend->matmul(rows, columns, count, matrix_of(score_gradient, count),
+                          matrix_of(tiled->candidates->value, columns), 0,
                           tiled->x_gradient + first * columns, columns);
-    tape->backend->matmul(count, columns, rows, (Matrix){score_gradient, count, true},
-                          (Matrix){tiled->x->value + first * columns, columns, false}, 1,
-                          tiled->candidate_gradient, columns);
+    tape->backend->matmul(count, columns, rows, transposed(matrix_of(score_gradient, count)),
+                          matrix_of(tiled->x->value + first * columns, columns), 1, tiled->candidate_gradient,
+                          columns);
 }
 
 Tensor *tiled_loss(Tape *tape, Tensor *x, Tensor *candidates, RowLoss row_loss, const void *context,
@@ -56,8 +56,8 @@ Tensor *tiled_loss(Tape *tape, Tensor *x, Tensor *candidates, RowLoss row_loss, 
     double *losses = arena_take(tape->arena, TILE, sizeof(double)), total = 0;
     for (size_t first = 0; first < all; first += TILE) {
         const size_t rows = all - first < TILE ? all - first : TILE;
-        tape->backend->matmul(rows, count, columns, (Matrix){x->value + first * columns, columns, false},
-                              (Matrix){candidates->value, columns, true}, 0, scores, count);
+        tape->backend->matmul(rows, count, columns, matrix_of(x->value + first * columns, columns),
+                              transposed(matrix_of(candidates->value, columns)), 0, scores, count);
 #pragma omp parallel for schedule(static) if (rows * count > PARALLEL_ELEMENTS)
         for (size_t i = 0; i < rows; i++) {
             float *row = scores + i * count;

@@ -1,0 +1,143 @@
+#include "nn/operators/kernels.h"
+#include "nn/operators/operators.h"
+#include "nn/rounding.h"
+
+/* Both layers run over a few rows at a time, so that what is between them stays in the cache. Of it only the
+ * activation's input is kept for the backward step. */
+
+typedef struct FeedForward {
+    Tensor *x, *y;
+    LinearPair pair;
+    float *before; /* the activation's input [rows, wide] */
+} FeedForward;
+
+/* What is between the layers, for some rows: in f32, or in bf16 when the backend wants that. */
+typedef struct Between {
+    float *values;
+    uint16_t *rounded;
+} Between;
+
+enum { COLUMNS_AT_ONCE = 256 };
+
+static Between take_between(Tape *tape, size_t rows, size_t wide) {
+    if (tape->backend->rounds) return (Between){NULL, arena_take(tape->arena, rows * wide, sizeof(uint16_t))};
+    return (Between){arena_take(tape->arena, rows * wide, sizeof(float)), NULL};
+}
+
+static Matrix between_matrix(Between between, size_t wide) {
+    return (Matrix){between.values, wide, false, between.rounded};
+}
+
+/* before += bias; between = activation(before). */
+static void activate(size_t rows, size_t wide, Activation activation, const float *bias, float *before,
+                     Between between) {
+#pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < wide; j += ROW_PIECE) {
+            const size_t count = smaller(ROW_PIECE, wide - j), at = i * wide + j;
+            float piece[ROW_PIECE], *to = between.values ? between.values + at : piece;
+            add_row(count, bias + j, before + at);
+            activate_row(activation, count, before + at, to);
+            if (between.rounded) round_row(count, piece, between.rounded + at);
+        }
+}
+
+static void add_bias(size_t rows, size_t columns, const float *bias, float *y) {
+#pragma omp parallel for schedule(static) if (rows * columns > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < rows; i++)
+        add_row(columns, bias, y + i * columns);
+}
+
+/* between = activation(before) again; gradient = gradient · activation′(before), in place, and in bf16 when
+ * `rounded` is there; its column sums are added to bias_gradient (NULL: not). */
+static void activate_backward(size_t rows, size_t wide, Activation activation, const float *before,
+                              Between between, float *gradient, uint16_t *rounded, float *bias_gradient) {
+#pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
+    for (size_t j = 0; j < wide; j += COLUMNS_AT_ONCE) {
+        const size_t count = smaller(COLUMNS_AT_ONCE, wide - j);
+        float piece[COLUMNS_AT_ONCE], sums[COLUMNS_AT_ONCE] = {0};
+        for (size_t i = 0; i < rows; i++) {
+            const size_t at = i * wide + j;
+            activate_row_backward(activation, count, before + at,
+                                  between.values ? between.values + at : piece, gradient + at);
+            if (between.rounded) round_row(count, piece, between.rounded + at);
+            if (rounded) round_row(count, gradient + at, rounded + at);
+            add_row(count, gradient + at, sums);
+        }
+        if (bias_gradient) add_row(count, sums, bias_gradient + j);
+    }
+}
+
+/* Of the rows first … first + rows − 1. */
+static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t rows, Matrix x, float *dx,
+                          float beta) {
+    const Backend *backend = tape->backend;
+    const LinearPair *pair = &f->pair;
+    const size_t in = f->x->columns, wide = pair->wide_weight->rows;
+    const float *dy = f->y->gradient + first * in;
+    const Between between = take_between(tape, rows, wide);
+    float *gradient = arena_take(tape->arena, rows * wide, sizeof *gradient);
+    uint16_t *rounded = backend->rounds ? arena_take(tape->arena, rows * wide, sizeof *rounded) : NULL;
+    const Matrix dy_matrix = tape_round(tape, dy, rows, in), dz = {gradient, wide, false, rounded};
+    const bool trains = pair->wide_weight->trainable;
+
+    backend->matmul(rows, wide, in, dy_matrix, parameter_matrix(pair->narrow_weight, backend), 0, gradient,
+                    wide);
+    activate_backward(rows, wide, pair->activation, f->before + first * wide, between, gradient, rounded,
+                      trains ? pair->wide_bias->gradient : NULL);
+    if (trains) {
+        backend->matmul(in, wide, rows, transposed(dy_matrix), between_matrix(between, wide), 1,
+                        pair->narrow_weight->gradient, wide);
+        add_column_sums(rows, in, dy, pair->narrow_bias->gradient);
+        backend->matmul(wide, in, rows, transposed(dz), rows_from(x, first), 1, pair->wide_weight->gradient,
+                        in);
+    }
+    if (dx)
+        backend->matmul(rows, in, wide, dz, parameter_matrix(pair->wide_weight, backend), beta,
+                        dx + first * in, in);
+}
+
+static void feed_forward_backward(Tape *tape, void *context) {
+    const FeedForward *f = context;
+    const LinearPair *pair = &f->pair;
+    if (!f->y->gradient) return;
+    const size_t all = f->x->rows, step = rows_at_once(pair->wide_weight->rows);
+    const Matrix x = tape_matrix(tape, f->x);
+    float beta = 0;
+    float *dx = f->x->needs_gradient ? tape_gradient_target(tape, f->x, &beta) : NULL;
+    const ArenaMark mark = arena_mark(tape->arena);
+    for (size_t first = 0; first < all; first += step) {
+        rows_backward(tape, f, first, smaller(step, all - first), x, dx, beta);
+        arena_rewind(tape->arena, mark);
+    }
+    if (!pair->wide_weight->trainable) return;
+    parameter_touch(pair->wide_weight);
+    parameter_touch(pair->wide_bias);
+    parameter_touch(pair->narrow_weight);
+    parameter_touch(pair->narrow_bias);
+}
+
+Tensor *feed_forward(Tape *tape, Tensor *x, const LinearPair *pair) {
+    const Backend *backend = tape->backend;
+    const size_t all = x->rows, in = x->columns, wide = pair->wide_weight->rows, step = rows_at_once(wide);
+    Tensor *y = tape_tensor(tape, all, in, x->needs_gradient || pair->wide_weight->trainable);
+    const bool keeps = y->needs_gradient;
+    float *kept = keeps ? arena_take(tape->arena, all * wide, sizeof *kept) : NULL;
+    const Matrix input = tape_matrix(tape, x);
+    const Matrix first_weights = parameter_matrix(pair->wide_weight, backend);
+    const Matrix second_weights = parameter_matrix(pair->narrow_weight, backend);
+    const ArenaMark mark = arena_mark(tape->arena);
+    const Between between = take_between(tape, smaller(step, all), wide);
+    float *passing = keeps ? NULL : arena_take(tape->arena, smaller(step, all) * wide, sizeof *passing);
+    for (size_t first = 0; first < all; first += step) {
+        const size_t rows = smaller(step, all - first);
+        float *before = keeps ? kept + first * wide : passing, *to = y->value + first * in;
+        backend->matmul(rows, wide, in, rows_from(input, first), transposed(first_weights), 0, before, wide);
+        activate(rows, wide, pair->activation, pair->wide_bias->value, before, between);
+        backend->matmul(rows, in, wide, between_matrix(between, wide), transposed(second_weights), 0, to, in);
+        add_bias(rows, in, pair->narrow_bias->value, to);
+    }
+    arena_rewind(tape->arena, mark);
+    if (keeps) tape_record(tape, feed_forward_backward, TAPE_CONTEXT(tape, FeedForward, x, y, *pair, kept));
+    return y;
+}
