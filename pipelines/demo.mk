@@ -3,7 +3,7 @@
 include $(dir $(lastword $(MAKEFILE_LIST)))stages.mk
 
 OUT   ?= $(BUILD)/demo
-SYNTH ?= --items 1000 --users 2500 --seed 1
+SYNTH ?= --items 1200 --users 2500 --seed 1
 
 TOWERS     := modal text-only image-only
 data       := $(OUT)/data

@@ -14,6 +14,8 @@ BIN ?=
 ifneq ($(BIN),)
 export PATH := $(abspath $(BIN)):$(PATH)
 endif
+# Stages that run at the same time share the processors: threads that wait must not keep them busy.
+export OMP_WAIT_POLICY ?= passive
 pipelines := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 BUILD     ?= build
 
@@ -23,7 +25,7 @@ include $(SETTINGS)
 endif
 IMAGES        ?=
 TOKENIZER     ?=
-MAX_TOKENS    ?= 50
+MAX_TOKENS    ?= $(if $(TOKENIZER),50,128)
 IMAGE_SIZE    ?= 32
 # An encoder is a .json (a Hugging Face config.json: fresh weights), a .pmt, or a .safetensors or .pt beside
 # its config.json.
@@ -38,14 +40,14 @@ TOWER         ?= modal
 FUSION        ?= merge_attn
 # Training: what may differ between runs has a word of its own, all else stands in TRAIN. The encoders have the
 # learning rate LR where they have none of their own.
-LR            ?= 2e-3
+LR            ?= 5e-4
 TEXT_LR       ?=
 IMAGE_LR      ?=
-EPOCHS        ?= 20
+EPOCHS        ?= 10
 OBJECTIVE     ?= dap
 MAX_SEQ_LEN   ?= 20
 TRAIN         ?= --dim 64 --fusion-heads 4 --fusion-intermediate 128 --user-heads 2 --user-blocks 2 \
-                 --batch-size 128 --dropout 0.1 --schedule cosine
+                 --batch-size 32 --dropout 0 --schedule cosine
 # A run whose model to start from, and which parts of it: full, items, user, text or image.
 INIT          ?=
 TRANSFER      ?= full

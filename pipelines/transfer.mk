@@ -20,7 +20,7 @@ $(eval $(1).IMAGES := $(2)/images)
 $(eval $(1).TOKENIZER := $(2)/vocab.txt)
 $(call stage,$(2)/items.tsv $(2)/users.tsv $(2)/vocab.txt,,pm-synth data $(2) $(3))
 endef
-$(call domain,source,$(or $(SOURCE_SYNTH),--domain A --items 1000 --users 2500))
+$(call domain,source,$(or $(SOURCE_SYNTH),--domain A --items 1200 --users 2500))
 $(call domain,target,$(or $(TARGET_SYNTH),--domain B --items 600 --users 600))
 
 # ---- Pre-training ----

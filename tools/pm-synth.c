@@ -11,7 +11,7 @@
 static struct {
     int64_t items, users, image_size, seed;
     const char *domain, *output;
-} arguments = {.items = 1000, .users = 2500, .image_size = 48, .seed = 1, .domain = "A"};
+} arguments = {.items = 1200, .users = 2500, .image_size = 48, .seed = 1, .domain = "A"};
 
 /* The options of data come first, then those of encoder, then those of both. */
 enum { DATA_OPTIONS = 4, OUTPUT_OPTION = 4 };
@@ -67,7 +67,7 @@ static Program program = {
         "encoder: writes an encoder with random weights, from a Hugging Face config.json.",
     .options = options,
     .example =
-        "  pm-synth data demo --items 1000 --users 2500 --seed 1\n"
+        "  pm-synth data demo --items 1200 --users 2500 --seed 1\n"
         "  pm-synth encoder pipelines/configs/text-small.json -o text-encoder.pmt",
 };
 

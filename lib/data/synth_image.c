@@ -55,10 +55,10 @@ static Scene compose(const SynthCatalogue *catalogue, size_t item, Random *rando
     const SynthItem *made = &catalogue->items[item];
     const Style *style = &styles[catalogue->domain % (sizeof styles / sizeof *styles)];
     Scene scene = {.kind = made->kind};
-    scene.x = between(random, 0.42, 0.58);
-    scene.y = between(random, 0.42, 0.58);
-    scene.radius = between(random, 0.28, 0.38);
-    const double turn = between(random, -0.25, 0.25);
+    scene.x = between(random, 0.47, 0.53);
+    scene.y = between(random, 0.47, 0.53);
+    scene.radius = between(random, 0.36, 0.42);
+    const double turn = between(random, -0.1, 0.1);
     scene.cosine = cos(turn);
     scene.sine = sin(turn);
     scene.ground = grey(style->ground + between(random, -0.06, 0.06));

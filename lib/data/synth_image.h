@@ -1,4 +1,4 @@
-/* The image of a made-up item: its kind as a shape, in its colour, somewhat off the middle, turned and
+/* The image of a made-up item: its kind as a shape, in its colour, a little off the middle, turned and
  * blemished. */
 #ifndef DATA_SYNTH_IMAGE_H
 #define DATA_SYNTH_IMAGE_H
