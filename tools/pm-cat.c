@@ -13,12 +13,7 @@ static struct {
 } arguments = {0};
 
 static Option options[] = {
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .value = &arguments.output,
-     .argument = "FILE",
-     .help = "write the stream here"},
+    OPTION_OUTPUT(arguments.output, "FILE", "write the stream here"),
     {.name = "select",
      .kind = OPTION_TEXT,
      .value = &arguments.select,

@@ -6,12 +6,7 @@
 static struct { const char *output; } arguments;
 
 static Option options[] = {
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .value = &arguments.output,
-     .argument = "FILE",
-     .help = "NAME.safetensors or NAME.npz"},
+    OPTION_OUTPUT(arguments.output, "FILE", "NAME.safetensors or NAME.npz"),
     {0},
 };
 

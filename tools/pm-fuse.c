@@ -20,12 +20,7 @@ static Option options[] = {
      .value = &request.image,
      .argument = "IMAGE.pmt",
      .help = "last hidden states of the images"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .value = &request.output,
-     .argument = "FILE",
-     .help = "instead of standard output"},
+    OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
     {0},
 };
 

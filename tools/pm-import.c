@@ -11,12 +11,7 @@ static struct {
 } arguments;
 
 static Option options[] = {
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .value = &arguments.output,
-     .argument = "FILE",
-     .help = "write the stream here"},
+    OPTION_OUTPUT(arguments.output, "FILE", "write the stream here"),
     {.name = "items",
      .kind = OPTION_PATH,
      .value = &arguments.items,

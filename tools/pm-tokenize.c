@@ -56,12 +56,7 @@ static Option options[] = {
      .argument = "HOW",
      .choices = "error|replace",
      .help = "what is not UTF-8: an error, or replace by U+FFFD"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .value = &arguments.output,
-     .argument = "FILE",
-     .help = "write the stream here"},
+    OPTION_OUTPUT(arguments.output, "FILE", "write the stream here"),
     {0},
 };
 

@@ -87,12 +87,7 @@ static Option options[] = {
      .maximum = 1 << 30,
      .unrecorded = true,
      .help = "streams beyond this go to a scratch file in $TMPDIR"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .value = &request.output,
-     .argument = "MODEL.pmt",
-     .help = "the model"},
+    OPTION_OUTPUT(request.output, "MODEL.pmt", "the model"),
     SETTINGS_OPTIONS(request.settings),
     {0},
 };

@@ -70,19 +70,17 @@ static void output_file_free(OutputFile *file) {
 
 OutputFile *output_file_open(const char *path, Error *error) {
     OutputFile *file = memory_need(1, sizeof *file);
-    if (is_standard(path)) {
-        file->stream = stdout;
-    } else {
-        file->path = memory_copy_text(path, strlen(path));
-        if (!open_beside(file, error)) {
-            output_file_free(file);
-            return NULL;
-        }
-    }
     if (!open_files) watch_signals();
     file->next = open_files;
-    open_files = file;
-    return file;
+    open_files = file; /* before there is a file that a signal would leave behind */
+    if (is_standard(path)) {
+        file->stream = stdout;
+        return file;
+    }
+    file->path = memory_copy_text(path, strlen(path));
+    if (open_beside(file, error)) return file;
+    output_file_free(file);
+    return NULL;
 }
 
 FILE *output_file_stream(OutputFile *file) {

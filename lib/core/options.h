@@ -32,6 +32,13 @@ typedef struct Option {
     bool given;      /* set by parsing */
 } Option;
 
+/* The entry of -o, --output, which is spelled the same in every tool. */
+#define OPTION_OUTPUT(path, what, text)                                                                      \
+    {                                                                                                        \
+        .name = "output", .letter = 'o', .kind = OPTION_PATH, .value = &(path), .argument = (what),          \
+        .help = (text)                                                                                       \
+    }
+
 typedef struct Program {
     const char *name;
     const char *usage;                    /* what follows the name in the first line of --help */

@@ -38,12 +38,7 @@ static Option options[] = {
      .argument = "TYPE",
      .choices = "f32|bf16",
      .help = "of the matrix products; without it: --dtype, if this processor can"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .value = &request.output,
-     .argument = "FILE",
-     .help = "instead of standard output"},
+    OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
     {0},
 };
 

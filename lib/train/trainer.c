@@ -109,7 +109,8 @@ static void add_corrupted(const Trainer *trainer, ObjectiveInput *input) {
     UserRows corrupted = *input->inputs;
     corrupted.rows = rows;
     input->corruption = corruption;
-    input->corrupted_hidden = recommender_users(trainer->recommender, trainer->tape, input->items, &corrupted);
+    input->corrupted_hidden =
+        recommender_users(trainer->recommender, trainer->tape, input->items, &corrupted);
 }
 
 /* The losses of a batch, each by its part of the objective (NULL where it has nothing), and their weighted

@@ -1,21 +1,12 @@
 # pm-cat, and that C and Python agree on every stream.
 
+load python
+
 setup() {
     cd "$BATS_TEST_TMPDIR"
     good=$PROJECT/formats/conformance/good
     bad=$PROJECT/formats/conformance/bad
     pmt=$PROJECT/formats/pmt.py
-}
-
-need_python() {
-    local candidate
-    for candidate in python3 /usr/bin/python3; do
-        if "$candidate" -c 'import msgpack, zstandard, numpy' 2> /dev/null; then
-            python=$candidate
-            return
-        fi
-    done
-    skip "no Python with msgpack, zstandard and numpy"
 }
 
 hash_of() {

@@ -1,20 +1,10 @@
 # pm-tokenize: from items.tsv to a stream of token ids, and how it fails.
 
+load python
+
 setup() {
     cd "$BATS_TEST_TMPDIR"
     golden=$PROJECT/tests/golden/tokens
-}
-
-# Sets $python to one that can read streams.
-need_python() {
-    local candidate
-    for candidate in python3 /usr/bin/python3; do
-        if "$candidate" -c 'import msgpack, zstandard, numpy' 2> /dev/null; then
-            python=$candidate
-            return
-        fi
-    done
-    skip "no Python with msgpack, zstandard and numpy"
 }
 
 # Prints a stream as item TAB ids, separated by spaces.
