@@ -201,6 +201,7 @@ Tensor *encoder_run_blocks(const Encoder *encoder, Tape *tape, Tensor *hidden, S
         const Tensor *y = transformer_block_forward(tape, &encoder->blocks[i], hidden, segments, 0);
         memcpy(kept->value, y->value, y->rows * y->columns * sizeof(float));
         arena_rewind(tape->arena, mark);
+        hidden->rounded = kept->rounded = NULL; /* of other values, and in memory that was given back */
         hidden = kept;
     }
     return hidden;

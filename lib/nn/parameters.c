@@ -232,8 +232,14 @@ bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *err
 }
 
 void parameter_adopt(Parameter *parameter, float *value) {
-    free(parameter->value);
-    parameter->value = value;
+    if (parameter->whole) {
+        memcpy(parameter->value, value, parameter->count * sizeof *value);
+        free(value);
+    } else {
+        free(parameter->value);
+        parameter->value = value;
+    }
+    parameter_changed(parameter);
     parameter->loaded = true;
 }
 

@@ -103,7 +103,7 @@ bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *err
 /* Whether parameter_load would take the tensor. */
 bool parameter_check(const Parameter *parameter, const RecordTensor *tensor, Error *error);
 
-/* Takes over the memory of a value of the parameter's shape. */
+/* Takes over the memory of a value of the parameter's shape (of a part of a whole: copies and frees it). */
 void parameter_adopt(Parameter *parameter, float *value);
 
 /* Keeps a copy of a tensor under a name (a second one of the same name replaces the first). */

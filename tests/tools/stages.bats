@@ -1,0 +1,64 @@
+# Programs in Python between the tools (formats/examples).
+
+load small_data
+
+setup_file() { small_data; }
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    rm -rf out*
+    export PYTHONDONTWRITEBYTECODE=1
+    local candidate
+    for candidate in python3 /usr/bin/python3; do
+        if "$candidate" -c 'import msgpack, zstandard, numpy' 2> /dev/null; then
+            python=$candidate
+            return
+        fi
+    done
+    skip "no Python with msgpack, zstandard and numpy"
+}
+
+stage() { "$python" "$PROJECT/formats/examples/numpy_stage.py" "$@"; }
+
+@test "a text encoder in numpy is trained on, fused and evaluated" {
+    pm-tokenize --bytes -q < items.tsv | stage > out-text.pmt
+    pm-cat --header out-text.pmt > out-header
+    [ "$(jq -r '.kind, .modality, .blocks, .width, .provenance.tool, .provenance.inputs.input.tool' out-header |
+        paste -sd ' ')" = "hidden text last 128 numpy_stage.py pm-tokenize" ]
+    [ "$(pm-cat --keys out-text.pmt | cut -f 1)" = "$(cut -f 1 items.tsv)" ]
+    pm-train-user -q --users users.tsv --text out-text.pmt --dim 32 --epochs 20 --lr 1e-2 --batch-size 8 \
+        --log out.jsonl -o out-model.pmt
+    jq -e -s 'map(select(.step) | .loss) | .[-1] < 0.7 * .[0]' out.jsonl
+    pm-fuse -q --model out-model.pmt --text out-text.pmt -o out-items.pmt
+    pm-eval -q --model out-model.pmt --items out-items.pmt --users users.tsv --split valid --json > out.json
+    jq -e '.users == 30 and .["HR@20"] > 0.3' out.json
+}
+
+@test "one stage of Python beside one of C" {
+    pm-tokenize --bytes -q < items.tsv | stage --width 16 --seed 2 -o out-text.pmt
+    pm-encode-image --encoder image-encoder.pmt -q -o out-image.pmt images.lmdb
+    pm-train-user -q --users users.tsv --text out-text.pmt --image out-image.pmt --dim 16 --fusion-heads 2 \
+        --fusion-intermediate 16 --epochs 1 -o out-model.pmt
+    pm-fuse -q --model out-model.pmt --text out-text.pmt --image out-image.pmt -o out-items.pmt
+    pm-eval -q --model out-model.pmt --items out-items.pmt --users users.tsv --json | jq -e '.users == 30'
+}
+
+@test "the same bytes again, and another seed gives others" {
+    stage tokens.pmt -o out-1.pmt
+    stage tokens.pmt -o out-2.pmt
+    stage tokens.pmt --seed 2 -o out-3.pmt
+    cmp out-1.pmt out-2.pmt
+    ! cmp -s out-1.pmt out-3.pmt
+}
+
+@test "a cut or wrong stream is an error, and nothing is written" {
+    head -c 500 tokens.pmt > out-cut
+    refuses out-cut cut -- stage out-cut -o out.pmt
+    refuses text.pmt "kind 'hidden'" -- stage text.pmt -o out.pmt
+    refuses absent -- stage absent -o out.pmt
+}
+
+@test "the stage of a whole Hugging Face model is valid Python" {
+    "$python" -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' \
+        "$PROJECT/formats/examples/transformers_stage.py"
+}
