@@ -3,10 +3,12 @@
 #include "core/log.h"
 #include "core/memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 20 };
+enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 20, LARGE_PAGE = 1 << 21 };
 
 typedef struct Block {
     struct Block *next;
@@ -16,21 +18,9 @@ typedef struct Block {
 
 struct Arena {
     Block *blocks; /* the newest first; pieces come from it */
+    Block *spare;  /* the largest that a rewind set free, or NULL: taken again before memory is asked for */
     size_t used, peak;
 };
-
-static Block *block_create(size_t size, Block *next) {
-    Block *block = memory_need(1, sizeof *block);
-    block->bytes = aligned_alloc(ALIGNMENT, size);
-    if (!block->bytes) {
-        log_error("out of memory: a block of %zu bytes was needed for this step; use a smaller --batch-size",
-                  size);
-        exit(1);
-    }
-    block->size = size;
-    block->next = next;
-    return block;
-}
 
 static void blocks_destroy(Block *block) {
     while (block) {
@@ -41,6 +31,39 @@ static void blocks_destroy(Block *block) {
     }
 }
 
+static void set_free(Arena *arena, Block *block) {
+    block->next = NULL;
+    if (arena->spare && arena->spare->size >= block->size) {
+        blocks_destroy(block);
+        return;
+    }
+    blocks_destroy(arena->spare);
+    arena->spare = block;
+}
+
+static Block *block_create(Arena *arena, size_t size, Block *next) {
+    Block *block = arena->spare;
+    if (block && block->size >= size) {
+        arena->spare = NULL;
+        block->next = next;
+        block->used = 0;
+        return block;
+    }
+    const bool large = size >= LARGE_PAGE;
+    if (large) size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    block = memory_need(1, sizeof *block);
+    block->bytes = aligned_alloc(large ? LARGE_PAGE : ALIGNMENT, size);
+    if (!block->bytes) {
+        log_error("out of memory: a block of %zu bytes was needed for this step; use a smaller --batch-size",
+                  size);
+        exit(1);
+    }
+    if (large) madvise(block->bytes, size, MADV_HUGEPAGE); /* fewer faults; no harm where there are none */
+    block->size = size;
+    block->next = next;
+    return block;
+}
+
 Arena *arena_create(void) {
     return memory_need(1, sizeof(Arena));
 }
@@ -48,6 +71,7 @@ Arena *arena_create(void) {
 void arena_destroy(Arena *arena) {
     if (!arena) return;
     blocks_destroy(arena->blocks);
+    blocks_destroy(arena->spare);
     free(arena);
 }
 
@@ -62,7 +86,7 @@ void *arena_take(Arena *arena, size_t count, size_t size) {
     if (!block || block->size - block->used < bytes) {
         size_t wanted = block ? 2 * block->size : FIRST_BLOCK;
         if (wanted > (size_t)1 << 30) wanted = (size_t)1 << 30;
-        block = arena->blocks = block_create(wanted < bytes ? bytes : wanted, block);
+        block = arena->blocks = block_create(arena, wanted < bytes ? bytes : wanted, block);
     }
     void *piece = block->bytes + block->used;
     block->used += bytes;
@@ -78,7 +102,9 @@ void *arena_take_zeroed(Arena *arena, size_t count, size_t size) {
 void arena_reset(Arena *arena) {
     if (arena->blocks && arena->blocks->next) {
         blocks_destroy(arena->blocks);
-        arena->blocks = block_create(arena->peak, NULL);
+        blocks_destroy(arena->spare);
+        arena->spare = NULL;
+        arena->blocks = block_create(arena, arena->peak, NULL);
     }
     if (arena->blocks) arena->blocks->used = 0;
     arena->used = 0;
@@ -91,8 +117,7 @@ ArenaMark arena_mark(const Arena *arena) {
 void arena_rewind(Arena *arena, ArenaMark mark) {
     while (arena->blocks != mark.block) {
         Block *next = arena->blocks->next;
-        free(arena->blocks->bytes);
-        free(arena->blocks);
+        set_free(arena, arena->blocks);
         arena->blocks = next;
     }
     if (arena->blocks) arena->blocks->used = mark.block_used;

@@ -13,7 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { WINDOW_ITEMS = 128 };
+/* What is encoded together: enough for the products, and few enough for the caches. */
+enum { WINDOW_ITEMS = 128, WINDOW_TOKENS = 1600 };
 
 /* An input of either sort. */
 typedef struct Source {
@@ -25,7 +26,7 @@ typedef struct Source {
 
 /* Items that wait to be encoded together. */
 typedef struct Window {
-    size_t items, rows, row_capacity,
+    size_t items, tokens, rows, row_capacity,
         width; /* rows of `width` elements: tokens, hidden states or whole images */
     size_t offsets[WINDOW_ITEMS + 1];
     char *keys[WINDOW_ITEMS];
@@ -198,7 +199,7 @@ static bool encode_window(Job *job, Error *error) {
     for (size_t i = 0; i < window->items; i++)
         free(window->keys[i]);
     job->done += window->items;
-    window->items = window->rows = 0;
+    window->items = window->rows = window->tokens = 0;
     progress_update(&job->progress, job->done);
     return true;
 }
@@ -206,7 +207,13 @@ static bool encode_window(Job *job, Error *error) {
 /* Room for one more item of `rows` rows; encodes the window when it is full. */
 static bool begin_item(Job *job, const char *key, size_t key_size, size_t rows, size_t width, Error *error) {
     Window *window = &job->window;
-    if (window->items == WINDOW_ITEMS && !encode_window(job, error)) return false;
+    const size_t tokens = job->source.start == ENCODER_FROM_INPUT && job->request->modality == MODALITY_IMAGE
+                              ? encoder_config_image_tokens(&job->config)
+                              : rows;
+    if ((window->items == WINDOW_ITEMS || window->tokens + tokens > WINDOW_TOKENS) &&
+        !encode_window(job, error))
+        return false;
+    window->tokens += tokens;
     const bool ids = job->source.start == ENCODER_FROM_INPUT && job->request->modality == MODALITY_TEXT;
     size_t capacity = window->row_capacity;
     if (ids)

@@ -73,6 +73,11 @@ Matrix tape_matrix(Tape *tape, Tensor *tensor) {
     return (Matrix){tensor->value, tensor->columns, false, tensor->rounded};
 }
 
+void tape_take_rounded(Tape *tape, Tensor *tensor) {
+    if (tape->backend->rounds)
+        tensor->rounded = arena_take(tape->arena, tensor->rows * tensor->columns, sizeof(uint16_t));
+}
+
 void tape_backward(Tape *tape, Tensor *loss) {
     assert(tape->recording && loss->rows * loss->columns == 1);
     *tape_gradient(tape, loss) = 1.0f;

@@ -64,6 +64,9 @@ float *tape_gradient_target(Tape *tape, Tensor *tensor, float *beta);
 /* A tensor's value as an operand of products, in bf16 too when the backend wants that: rounded once. */
 Matrix tape_matrix(Tape *tape, Tensor *tensor);
 
+/* Room for a tensor's value in bf16 when the backend wants that, for an operator that fills it by itself. */
+void tape_take_rounded(Tape *tape, Tensor *tensor);
+
 /* Any values [rows, columns] as an operand, rounded anew. */
 Matrix tape_round(Tape *tape, const float *values, size_t rows, size_t columns);
 

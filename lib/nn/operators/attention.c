@@ -1,5 +1,6 @@
 #include "nn/dropout.h"
 #include "nn/operators/operators.h"
+#include "nn/rounding.h"
 #include "nn/small_matmul.h"
 #include "nn/vector_math.h"
 
@@ -121,9 +122,11 @@ static void unit_forward(const Attention *attention, size_t segment, size_t head
     }
     small_copy(keys, width, 1, part_value(v, first_key, at), v.tensor->columns, scratch.b, wide);
     small_matmul(rows, width, keys, scores, stride, scratch.b, wide, scratch.a, wide);
-    for (size_t i = 0; i < rows; i++)
-        memcpy(attention->y->value + (first_query + i) * columns + at, scratch.a + i * wide,
-               width * sizeof(float));
+    for (size_t i = 0; i < rows; i++) {
+        const size_t place = (first_query + i) * columns + at;
+        memcpy(attention->y->value + place, scratch.a + i * wide, width * sizeof(float));
+        if (attention->y->rounded) round_row(width, scratch.a + i * wide, attention->y->rounded + place);
+    }
 }
 
 /* The gradient of a part's rows from `row` on, columns from `column` on, += factor · from. */
@@ -226,6 +229,7 @@ static Tensor *attend(Tape *tape, Part q, Part k, Part v, size_t columns, Segmen
                      drops ? dropout_create(dropout_rate, tape_dropout_seed(tape)) : (Dropout){0},
                      1.0f / sqrtf((float)width), NULL, NULL);
     lay_out_probabilities(tape, attention_);
+    tape_take_rounded(tape, y);
     const size_t size = scratch_size(attention_), units = queries.count * heads;
     float *scratch = take_scratch(tape, size);
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
@@ -234,8 +238,10 @@ static Tensor *attend(Tape *tape, Part q, Part k, Part v, size_t columns, Segmen
         if (segments_length(queries, segment) && segments_length(keys, segment))
             unit_forward(attention_, segment, head, thread_scratch(scratch, size));
         else /* nothing to see: zero */
-            for (size_t i = queries.offsets[segment]; i < queries.offsets[segment + 1]; i++)
+            for (size_t i = queries.offsets[segment]; i < queries.offsets[segment + 1]; i++) {
                 memset(y->value + i * columns + head * width, 0, width * sizeof(float));
+                if (y->rounded) memset(y->rounded + i * columns + head * width, 0, width * sizeof(uint16_t));
+            }
     }
     if (y->needs_gradient) tape_record(tape, attention_backward, attention_);
     return y;

@@ -1,6 +1,7 @@
 #include "nn/dropout.h"
 #include "nn/operators/kernels.h"
 #include "nn/operators/operators.h"
+#include "nn/rounding.h"
 
 #include <math.h>
 
@@ -56,6 +57,7 @@ static void layer_norm_forward(const LayerNorm *norm, double epsilon) {
             normalised[j] = value;
             y[j] = value * weight[j] + bias[j];
         }
+        if (norm->y->rounded) round_row(columns, y, norm->y->rounded + i * columns);
     }
 }
 
@@ -133,6 +135,7 @@ Tensor *residual_layer_norm(Tape *tape, Tensor *residual, Tensor *x, double drop
                      arena_take(tape->arena, x->rows * x->columns, sizeof(float)),
                      arena_take(tape->arena, x->rows, sizeof(float)), drops,
                      drops ? dropout_create(dropout_rate, tape_dropout_seed(tape)) : (Dropout){0});
+    tape_take_rounded(tape, y);
     layer_norm_forward(norm, epsilon);
     if (y->needs_gradient) tape_record(tape, layer_norm_backward, norm);
     return y;
