@@ -237,3 +237,83 @@ END
         [ "$(ls)" = $'items.tsv\nm.pmt' ]
     done
 }
+
+# same A B: two encoders with the same tensors.
+same() {
+    pm-export -q "$1" -o same-1.safetensors
+    pm-export -q "$2" -o same-2.safetensors
+    cmp same-1.safetensors same-2.safetensors
+}
+
+@test "an encoder under any prefix, and beside other things" {
+    for folder in xlm-roberta-tiny bert-tiny clip-vit-tiny vit-tiny; do
+        config=$golden/encoders/$folder/config.json
+        pm-import -q --encoder "$golden/encoders/$folder" -o plain.pmt
+        pm-export -q plain.pmt -o plain.safetensors
+        for prefix in roberta. bert. vit. text_encoder.bert_model. cv_encoder.image_net.vision_model. a.b.c.; do
+            pm-import -q --model plain.safetensors --rename "*=$prefix*" -o prefixed.pmt
+            pm-export -q prefixed.pmt -o prefixed.safetensors
+            pm-import -q --encoder prefixed.safetensors --config "$config" -o again.pmt
+            same plain.pmt again.pmt
+        done
+    done
+}
+
+@test "RoBERTa is read as XLM-RoBERTa is" {
+    sed 's/"model_type": "xlm-roberta"/"model_type": "roberta"/' "$golden/encoders/xlm-roberta-tiny/config.json" > config.json
+    pm-import -q --encoder "$golden/encoders/xlm-roberta-tiny/model.safetensors" --config config.json -o roberta.pmt
+    pm-import -q --encoder "$golden/encoders/xlm-roberta-tiny" -o xlm.pmt
+    pm-cat --header roberta.pmt | grep -q '"architecture": *"roberta"'
+    same roberta.pmt xlm.pmt
+}
+
+@test "a folder with pytorch_model.bin, and older names of layer norms" {
+    run pm-import --encoder "$golden/encoders/bert-tiny" -o bert.pmt
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"(bert) of 53 tensors taken; left 4: 1 position_ids, 2 pooler, 1 cls" ]]
+    pm-cat --keys bert.pmt | grep -q $'^embeddings.LayerNorm.weight\tvalue\tf32\t\\[32\\]'
+    [ "$(pm-cat --keys bert.pmt | grep -c 'gamma\|beta')" -eq 0 ]
+    mkdir empty
+    cp "$golden/encoders/bert-tiny/config.json" empty
+    run pm-import --encoder empty -o no.pmt
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *empty* ]]
+    run pm-import --encoder "$golden/encoders" -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *config.json* ]]
+}
+
+@test "weights stay in their dtype unless --dtype says another" {
+    pm-import -q --encoder "$golden/encoders/vit-tiny" -o f32.pmt
+    for dtype in f16 bf16; do
+        pm-import -q --encoder "$golden/encoders/vit-tiny" --dtype $dtype -o rounded.pmt
+        pm-export -q rounded.pmt -o rounded.safetensors
+        run pm-import --encoder rounded.safetensors --config "$golden/encoders/vit-tiny/config.json" -o kept.pmt
+        [[ $output != *rounded,* ]]
+        [ "$(pm-cat --keys kept.pmt | cut -f 3 | sort -u)" = $dtype ]
+        same rounded.pmt kept.pmt
+        run pm-import --encoder rounded.safetensors --config "$golden/encoders/vit-tiny/config.json" --dtype f32 -o wide.pmt
+        [[ $output == *"52 widened"* ]]
+        [ "$(pm-cat --keys wide.pmt)" = "$(pm-cat --keys f32.pmt)" ]
+    done
+}
+
+@test "a PMMRec checkpoint is known without options, under module. too" {
+    for rename in '' 'none=none' '*=module.*' '*=module._orig_mod.*'; do
+        run pm-import --model "$checkpoints/views.pt" ${rename:+--rename "$rename"} -o model.pmt
+        [ "$status" -eq 0 ]
+        [ "${#lines[@]}" -eq 1 ]
+        [ "$(pm-cat --keys model.pmt | grep -c '^module\.\|^_orig_mod\.')" -eq 0 ]
+        pm-cat --keys model.pmt | grep -q '^user_encoder.transformer_encoder.position_embedding.weight'
+        pm-cat --header model.pmt > header
+        [ "$(jq -r '(.header // .).config | .tower, .fusion, .["user-encoder"], .dim' header | paste -sd ' ')" = \
+            "modal merge_attn sasrec 12" ]
+    done
+    pm-import -q --model "$checkpoints/views.pt" -o plain.pmt
+    same model.pmt plain.pmt
+    run pm-import --model "$checkpoints/ddp-prefix.pt" -o model.pmt
+    [[ $output == *"126 tensors taken; left 2: 2 position_ids; beside them optimizer"* ]]
+    [ "$(pm-cat --keys model.pmt | grep -c '^module\.')" -eq 0 ]
+}
