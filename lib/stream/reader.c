@@ -390,7 +390,11 @@ StreamStatus stream_reader_next(StreamReader *reader, Record *record, Error *err
     do
         status = next_object(reader, record, &again, error);
     while (status == STREAM_RECORD && again);
-    if (status == STREAM_END) reader->state = READER_DONE;
+    if (status == STREAM_END) {
+        reader->state = READER_DONE;
+        free(reader->buffer); /* as large as the largest record; the reader may stay open for its header */
+        reader->buffer = NULL;
+    }
     if (status == STREAM_ERROR) {
         reader->state = READER_FAILED;
         reader->problem = *error;
