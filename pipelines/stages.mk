@@ -66,7 +66,8 @@ remember = $(if $(call equal,$(strip $(file <$(1))),$(2)),,$(shell mkdir -p $(di
 
 # $(call stage,TARGETS,PREREQUISITES,COMMAND): a command that makes the first target and the others with it.
 # (Grouped targets, "&:", would say so too, but under -n make 4.3 does not see what depends on them.)
-stage = $(call remember,$(firstword $(1)).command,$(strip $(3)))$(eval $(call stage_rule,$(firstword $(1)),$(strip $(2)),$(strip $(3)),$(wordlist 2,9,$(1))))
+stage = $(call remember,$(firstword $(1)).command,$(strip $(3)))\
+  $(eval $(call stage_rule,$(firstword $(1)),$(strip $(2)),$(strip $(3)),$(wordlist 2,9,$(1))))
 define stage_rule
 $(1): $(2) $(1).command
 	$(3)
@@ -79,7 +80,7 @@ into = > $(1).part && mv $(1).part $(1)
 
 # ---- From a data set to streams ----
 # The file that an encoder is read from, made beside the streams when it is not a .pmt yet.
-encoder = $(if $(filter %.pmt,$(call of,$(1),$(2)_ENCODER)),$(call of,$(1),$(2)_ENCODER),$(call of,$(1),OUT)/$(3)-encoder.pmt)
+encoder = $(or $(filter %.pmt,$(call of,$(1),$(2)_ENCODER)),$(call of,$(1),OUT)/$(3)-encoder.pmt)
 make_encoder = $(if $(filter %.pmt,$(2)),,$(if $(filter %.json,$(2)),\
   $(call stage,$(1),$(2),pm-synth encoder $(2) --seed $(SEED) -o $(1)),\
   $(call stage,$(1),$(2) $(dir $(2))config.json,pm-import --encoder $(2) --config $(dir $(2))config.json -o $(1))))
@@ -92,7 +93,8 @@ image_source = $(call of,$(1),OUT)/$(if $(call frozen,$(1),IMAGE),image.pmt,imag
 # FORCE when a file in the folder of images was added, changed or removed since the store was made.
 images_changed = $(if $(shell find -L $(1) -newer $(2) -print -quit 2>&1),FORCE)
 
-streams = $(if $(call of,$(1),ITEMS),$(call text_streams,$(1),$(call of,$(1),OUT)))$(if $(call of,$(1),IMAGES),$(call image_streams,$(1),$(call of,$(1),OUT)))
+streams = $(call text_streams,$(1),$(call of,$(1),OUT))\
+  $(if $(call of,$(1),IMAGES),$(call image_streams,$(1),$(call of,$(1),OUT)))
 
 define text_streams
 $(call stage,$(2)/tokens.pmt,$(call of,$(1),ITEMS) $(call of,$(1),TOKENIZER),
@@ -120,7 +122,9 @@ has_text = $(filter modal text-only,$(call of,$(1),TOWER))
 has_image = $(filter modal image-only,$(call of,$(1),TOWER))
 init_model = $(if $(call of,$(1),INIT),$(call folder,$(call of,$(1),INIT))/model.pmt)
 
-run = $(call train,$(1),$(call of,$(1),DATASET),$(call folder,$(1)))$(call vectors,$(1),$(call of,$(1),DATASET),$(call folder,$(1)))$(foreach split,valid test,$(call evaluate,$(1),$(call of,$(1),DATASET),$(call folder,$(1)),$(split)))
+run = $(call run_stages,$(1),$(call of,$(1),DATASET),$(call folder,$(1)))
+run_stages = $(call train,$(1),$(2),$(3))$(call vectors,$(1),$(2),$(3))\
+  $(foreach split,valid test,$(call evaluate,$(1),$(2),$(3),$(split)))
 
 define train
 $(call stage,$(3)/model.pmt $(3)/log.jsonl,$(call of,$(2),BEHAVIOURS) $(call init_model,$(1))
@@ -155,7 +159,8 @@ $(call stage,$(3)/$(4).json,$(3)/model.pmt $(3)/items.pmt $(call of,$(2),BEHAVIO
     --json $(call into,$(3)/$(4).json))
 endef
 
-baseline = $(foreach split,valid test,$(call evaluate_baseline,$(1),$(2),$(call of,$(1),OUT)/$(2)/$(split).json,$(split)))
+baseline = $(foreach split,valid test,\
+  $(call evaluate_baseline,$(1),$(2),$(call of,$(1),OUT)/$(2)/$(split).json,$(split)))
 define evaluate_baseline
 $(call stage,$(3),$(call of,$(1),BEHAVIOURS) $(call of,$(1),ITEMS),
   pm-eval --baseline $(2) --users $(call of,$(1),BEHAVIOURS) --catalog $(call of,$(1),ITEMS)
