@@ -115,7 +115,7 @@ install: all ## copy tools to PREFIX/bin, pipelines and formats to PREFIX/share/
 uninstall: ## remove what install copied
 	rm -f $(TOOLS:$(BUILD)/bin/%=$(DESTDIR)$(PREFIX)/bin/%)
 	rm -rf $(DESTDIR)$(PREFIX)/share/pm-tools
-SHARED := README.md LICENSE $(wildcard pipelines/* pipelines/*/*.json formats/*.md formats/pmt.py)
+SHARED := README.md LICENSE $(wildcard pipelines/*.* pipelines/results pipelines/*/*.json formats/*.md formats/pmt.py)
 
 # ---- The source itself ----
 

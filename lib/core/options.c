@@ -282,6 +282,18 @@ int options_parse(Program *program, int argc, char **argv) {
     return optind;
 }
 
+/* Options live as long as the program, and so do their texts, also those that another value replaces. */
+static const char *keep_text(const json_t *value) {
+    static struct Kept {
+        struct Kept *next;
+        char *text;
+    } * kept;
+    struct Kept *entry = memory_need(1, sizeof *entry);
+    *entry = (struct Kept){kept, memory_copy_text(json_string_value(value), json_string_length(value))};
+    kept = entry;
+    return entry->text;
+}
+
 static bool set_json(Option *option, const json_t *value, Error *error) {
     switch (option->kind) {
     case OPTION_FLAG:
@@ -301,8 +313,7 @@ static bool set_json(Option *option, const json_t *value, Error *error) {
     case OPTION_TEXT:
     case OPTION_PATH:
         if (!json_is_string(value)) return error_set(error, "%s must be a string", option->name);
-        /* Options live as long as the program, and so do their texts. */
-        return set_text(option, memory_copy_text(json_string_value(value), json_string_length(value)), error);
+        return set_text(option, keep_text(value), error);
     }
     return false;
 }
