@@ -72,3 +72,14 @@ demo dataset: all
 	@$(MAKE) --no-print-directory -f pipelines/$@.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@
 pretrain transfer: all
 	@$(MAKE) --no-print-directory -f pipelines/transfer.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@
+
+# ---- bench: each job against PyTorch (Debian's python3-torch, where installed) in one run ----
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libpm.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+.PHONY: bench
+bench: $(BUILD)/bench/jobs $(BUILD)/bench/operators
+	tests/bench/run $(BUILD)/bench
+-include $(wildcard $(BUILD)/tests/bench/*.d)
