@@ -163,3 +163,12 @@ pretrain transfer:
 	@$(MAKE) --no-print-directory -f pipelines/transfer.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@
 
 # ---- Benchmarks ----
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libpm.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+.PHONY: bench
+bench: $(BUILD)/bench/jobs $(BUILD)/bench/operators ## each job against PyTorch (python3-torch): build/bench/results.tsv
+	tests/bench/run $(BUILD)/bench
+-include $(wildcard $(BUILD)/tests/bench/*.d)

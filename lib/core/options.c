@@ -255,6 +255,7 @@ static bool has_word(int argc, char **argv, const char *name, const char *letter
 }
 
 int options_parse(Program *program, int argc, char **argv) {
+    parallel_wait_asleep(argv);
     log_open(program->name, LOG_NORMAL);
     if (has_word(argc, argv, "--help", "-h")) { /* before parsing: shows defaults, not what was given */
         print_help(program, has_word(argc, argv, "--verbose", "-v"));

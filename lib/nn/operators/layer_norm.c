@@ -61,67 +61,89 @@ static void layer_norm_forward(const LayerNorm *norm, double epsilon) {
     }
 }
 
-/* Of one row: sum_gradient = (g − mean(g) − n·mean(g·n)) / deviation, where g = dy·weight and n is
- * normalised. */
-static void backward_row(const LayerNorm *norm, size_t i, float *sum_gradient) {
+/* Where a backward step writes; NULL: nowhere. */
+typedef struct LayerNormGradients {
+    float *x, *residual;
+    bool x_adds, residual_adds;
+    float *sums; /* by block of rows: those of the bias, then those of the weight */
+} LayerNormGradients;
+
+enum { BLOCK_ROWS = 64 }; /* sums are taken by blocks, so that they are the same on any threads */
+
+/* to = gradient, or to += gradient; with `drops` after dropout. */
+static void put_gradient(const LayerNorm *norm, size_t i, bool drops, bool adds, float total, float product,
+                         float *to) {
     const size_t columns = norm->x->columns;
     const float *dy = norm->y->gradient + i * columns, *n = norm->normalised + i * columns;
-    const float *weight = norm->weight->value;
-    float total = 0, product = 0;
-#pragma omp simd reduction(+ : total, product)
-    for (size_t j = 0; j < columns; j++) {
-        total += dy[j] * weight[j];
-        product += dy[j] * weight[j] * n[j];
-    }
-    total /= (float)columns;
-    product /= (float)columns;
-    const float inverse = norm->inverse[i];
-#pragma omp simd
-    for (size_t j = 0; j < columns; j++)
-        sum_gradient[j] = (dy[j] * weight[j] - total - n[j] * product) * inverse;
+    const float *weight = norm->weight->value, inverse = norm->inverse[i];
+#define PUT(operation, factor)                                                                               \
+    _Pragma("omp simd") for (size_t j = 0; j < columns; j++)                                                 \
+            to[j] operation(dy[j] * weight[j] - total - n[j] * product) *                                    \
+        inverse *(factor)
+    if (drops && adds)
+        PUT(+=, dropout_factor(norm->dropout, i * columns + j));
+    else if (drops)
+        PUT(=, dropout_factor(norm->dropout, i * columns + j));
+    else if (adds)
+        PUT(+=, 1.0f);
+    else
+        PUT(=, 1.0f);
+#undef PUT
 }
 
-static void parameters_backward(const LayerNorm *norm, float *scratch) {
-    const size_t rows = norm->x->rows, columns = norm->x->columns;
-    if (norm->bias->trainable) {
-        add_column_sums(rows, columns, norm->y->gradient, norm->bias->gradient);
-        norm->bias->touched = true;
+/* The gradient of a row's sum is (g − mean(g) − n·mean(g·n)) / deviation, where g = dy·weight and n is
+ * normalised. */
+static void block_backward(const LayerNorm *norm, const LayerNormGradients *to, size_t block) {
+    const size_t columns = norm->x->columns, first = block * BLOCK_ROWS;
+    const size_t end = smaller(first + BLOCK_ROWS, norm->x->rows);
+    float *bias_sums = to->sums + 2 * block * columns, *weight_sums = bias_sums + columns;
+    const float *weight = norm->weight->value;
+    memset(bias_sums, 0, 2 * columns * sizeof *bias_sums);
+    for (size_t i = first; i < end; i++) {
+        const float *dy = norm->y->gradient + i * columns, *n = norm->normalised + i * columns;
+        float total = 0, product = 0;
+#pragma omp simd reduction(+ : total, product)
+        for (size_t j = 0; j < columns; j++) {
+            const float term = dy[j] * n[j];
+            total += dy[j] * weight[j];
+            product += term * weight[j];
+            bias_sums[j] += dy[j];
+            weight_sums[j] += term;
+        }
+        total /= (float)columns;
+        product /= (float)columns;
+        if (to->residual)
+            put_gradient(norm, i, false, to->residual_adds, total, product, to->residual + i * columns);
+        if (to->x) put_gradient(norm, i, norm->drops, to->x_adds, total, product, to->x + i * columns);
     }
-    if (!norm->weight->trainable) return;
-#pragma omp parallel for simd schedule(static) if (rows * columns > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < rows * columns; i++)
-        scratch[i] = norm->y->gradient[i] * norm->normalised[i];
-    add_column_sums(rows, columns, scratch, norm->weight->gradient);
-    norm->weight->touched = true;
+}
+
+static float *take_gradient(Tape *tape, Tensor *tensor, bool *adds) {
+    float beta = 0;
+    float *gradient = tensor && tensor->needs_gradient ? tape_gradient_target(tape, tensor, &beta) : NULL;
+    *adds = beta != 0;
+    return gradient;
 }
 
 static void layer_norm_backward(Tape *tape, void *context) {
     const LayerNorm *norm = context;
     if (!norm->y->gradient) return;
     const size_t rows = norm->x->rows, columns = norm->x->columns;
-    float *scratch = arena_take(tape->arena, rows * columns, sizeof(float));
-    parameters_backward(norm, scratch);
-    float *dx = norm->x->needs_gradient ? tape_gradient(tape, norm->x) : NULL;
-    float *dresidual =
-        norm->residual && norm->residual->needs_gradient ? tape_gradient(tape, norm->residual) : NULL;
-    if (!dx && !dresidual) return;
+    const size_t blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    LayerNormGradients to;
+    to.residual = take_gradient(tape, norm->residual, &to.residual_adds);
+    to.x = take_gradient(tape, norm->x, &to.x_adds);
+    to.sums = arena_take(tape->arena, 2 * blocks * columns, sizeof(float));
 #pragma omp parallel for schedule(static) if (rows * columns > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < rows; i++) {
-        float *gradient = scratch + i * columns;
-        backward_row(norm, i, gradient);
-        if (dresidual)
-#pragma omp simd
-            for (size_t j = 0; j < columns; j++)
-                dresidual[i * columns + j] += gradient[j];
-        if (dx && norm->drops)
-#pragma omp simd
-            for (size_t j = 0; j < columns; j++)
-                dx[i * columns + j] += gradient[j] * dropout_factor(norm->dropout, i * columns + j);
-        else if (dx)
-#pragma omp simd
-            for (size_t j = 0; j < columns; j++)
-                dx[i * columns + j] += gradient[j];
+    for (size_t block = 0; block < blocks; block++)
+        block_backward(norm, &to, block);
+    for (size_t block = 0; block < blocks; block++) {
+        const float *sums = to.sums + 2 * block * columns;
+        if (norm->bias->trainable) add_row(columns, sums, norm->bias->gradient);
+        if (norm->weight->trainable) add_row(columns, sums + columns, norm->weight->gradient);
     }
+    if (norm->bias->trainable) parameter_touch(norm->bias);
+    if (norm->weight->trainable) parameter_touch(norm->weight);
 }
 
 Tensor *residual_layer_norm(Tape *tape, Tensor *residual, Tensor *x, double dropout_rate, Parameter *weight,
