@@ -152,10 +152,11 @@ help: ## list the targets
 
 # ---- Pipelines: whole experiments with the tools, each described at the head of its file in pipelines/ ----
 
-.PHONY: demo dataset pretrain transfer
+.PHONY: demo dataset ablation pretrain transfer
 demo: all ## the whole system on made-up data: build/demo/results.tsv and curves.svg
 dataset: all ## your own data: make dataset ITEMS=items.tsv BEHAVIOURS=users.tsv IMAGES=images/
-demo dataset:
+ablation: all ## what each objective of pre-training is worth: build/ablation/results.tsv and curves.svg
+demo dataset ablation:
 	@$(MAKE) --no-print-directory -f pipelines/$@.mk BIN=$(BUILD)/bin BUILD=$(BUILD) $@
 pretrain: all ## train the model that transfer starts from
 transfer: all ## pre-train on one data set, start from its parts on another
