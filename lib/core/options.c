@@ -207,6 +207,7 @@ int options_parse(Program *program, int argc, char **argv) {
     }
     log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
     parallel_set_threads((int)common.threads);
+    parallel_wait_passively(argv);
     return optind;
 }
 

@@ -1,6 +1,8 @@
 #include "core/parallel.h"
 
 #include <omp.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 void parallel_set_threads(int threads) {
     omp_set_dynamic(0);
@@ -9,4 +11,9 @@ void parallel_set_threads(int threads) {
 
 int parallel_threads(void) {
     return omp_get_max_threads();
+}
+
+void parallel_wait_passively(char **argv) {
+    if (omp_get_max_threads() == 1 || getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
+    if (!setenv("OMP_WAIT_POLICY", "passive", 1)) execv("/proc/self/exe", argv);
 }
