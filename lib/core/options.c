@@ -255,7 +255,6 @@ static bool has_word(int argc, char **argv, const char *name, const char *letter
 }
 
 int options_parse(Program *program, int argc, char **argv) {
-    parallel_wait_asleep(argv);
     log_open(program->name, LOG_NORMAL);
     if (has_word(argc, argv, "--help", "-h")) { /* before parsing: shows defaults, not what was given */
         print_help(program, has_word(argc, argv, "--verbose", "-v"));
@@ -280,6 +279,7 @@ int options_parse(Program *program, int argc, char **argv) {
     }
     log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
     parallel_set_threads((int)common.threads);
+    parallel_wait_passively(argv);
     return optind;
 }
 

@@ -14,12 +14,11 @@ int parallel_threads(void) {
     return omp_get_max_threads();
 }
 
-void parallel_wait_asleep(char **arguments) {
-    char path[PATH_MAX];
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
+void parallel_wait_passively(char **argv) {
+    char path[PATH_MAX]; /* not /proc/self/exe itself, which would become the program's name in ps */
+    if (omp_get_max_threads() == 1 || getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
     const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0) return;
     path[length] = 0;
-    setenv("OMP_WAIT_POLICY", "passive", 1);
-    execv(path, arguments); /* where it fails, this process goes on, and spins */
+    if (!setenv("OMP_WAIT_POLICY", "passive", 1)) execv(path, argv);
 }

@@ -6,9 +6,11 @@
 void parallel_set_threads(int threads);
 int parallel_threads(void);
 
-/* Lets threads that wait sleep instead of spinning, unless the environment says otherwise (OMP_WAIT_POLICY).
- * Two tools at work on the same processors would lose most of their time to each other's spinning. libgomp
- * reads its environment before main(), so the program starts itself once more with it set. */
-void parallel_wait_asleep(char **arguments);
+/* Starts the program again, in place, with OMP_WAIT_POLICY=passive, unless that or GOMP_SPINCOUNT is set or
+ * one thread is all there is. OpenMP's threads otherwise spin for milliseconds whenever one has nothing to
+ * do, and two tools at once (make -j) take each other's processors with waiting; and its runtime takes the
+ * policy from the environment alone, before main. Returns when there is nothing to do or it cannot be done.
+ */
+void parallel_wait_passively(char **argv);
 
 #endif

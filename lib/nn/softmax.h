@@ -1,10 +1,12 @@
-/* The softmax of the losses, whose sums are kept in double. */
+/* The softmax of the losses. Its sums are kept in double, over short sums in float. */
 #ifndef NN_SOFTMAX_H
 #define NN_SOFTMAX_H
 
 #include "nn/vector_math.h"
 
 #include <stddef.h>
+
+enum { SOFTMAX_PIECE = 256 };
 
 /* Turns count > 0 scores, −∞ among them allowed, into their softmax; returns the log of the sum of their
  * exponentials. */
@@ -14,10 +16,15 @@ static inline double softmax_in_place(float *scores, size_t count) {
 #pragma omp simd reduction(max : largest)
     for (size_t c = 0; c < count; c++)
         largest = scores[c] > largest ? scores[c] : largest;
-#pragma omp simd reduction(+ : total)
-    for (size_t c = 0; c < count; c++) {
-        scores[c] = vector_exp(scores[c] - largest);
-        total += (double)scores[c];
+    for (size_t first = 0; first < count; first += SOFTMAX_PIECE) {
+        const size_t end = first + SOFTMAX_PIECE < count ? first + SOFTMAX_PIECE : count;
+        float part = 0;
+#pragma omp simd reduction(+ : part)
+        for (size_t c = first; c < end; c++) {
+            scores[c] = vector_exp(scores[c] - largest);
+            part += scores[c];
+        }
+        total += (double)part;
     }
     const float inverse = (float)(1 / total);
 #pragma omp simd

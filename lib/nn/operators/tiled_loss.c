@@ -45,6 +45,7 @@ static void tile_backward(Tape *tape, const TiledLoss *tiled, size_t first, size
 Tensor *tiled_loss(Tape *tape, Tensor *x, Tensor *candidates, RowLoss row_loss, const void *context,
                    size_t scratch) {
     const size_t all = x->rows, count = candidates->rows, columns = x->columns;
+    const float share = 1.0f / (float)all;
     Tensor *loss = tape_tensor(tape, 1, 1, x->needs_gradient || candidates->needs_gradient);
     TiledLoss *tiled = TAPE_CONTEXT(tape, TiledLoss, x, candidates, loss, NULL, NULL);
     if (loss->needs_gradient) {
@@ -65,7 +66,7 @@ Tensor *tiled_loss(Tape *tape, Tensor *x, Tensor *candidates, RowLoss row_loss, 
                 row_loss(context, first + i, count, row, scratches + (size_t)omp_get_thread_num() * scratch);
 #pragma omp simd
             for (size_t c = 0; c < count; c++)
-                row[c] /= (float)all;
+                row[c] *= share;
         }
         for (size_t i = 0; i < rows; i++)
             total += losses[i];
