@@ -61,6 +61,17 @@ static bool copy_epsilon(const json_t *raw, json_t *config, double missing, Erro
     return true;
 }
 
+/* How wide fresh weights are drawn; kept only where it is said, since it is no part of the architecture. */
+static bool copy_initial(const json_t *raw, json_t *config, const char *key, Error *error) {
+    const json_t *value = json_object_get(raw, key);
+    if (!value) return true;
+    const double number = json_number_value(value);
+    if (!json_is_number(value) || !(number > 0 && number <= 100))
+        return error_set(error, "%s must be a number above 0 and at most 100", key);
+    json_object_set_new(config, key, json_real(number));
+    return true;
+}
+
 static bool copy_activation(const json_t *raw, json_t *config, const char *missing, Error *error) {
     const json_t *value = json_object_get(raw, "hidden_act");
     const char *name = value ? json_string_value(value) : missing;
@@ -90,6 +101,8 @@ static bool copy_common(const json_t *raw, json_t *config, const Architecture *k
            copy_size(raw, config, "num_attention_heads", 12, 1, 1024, error) &&
            copy_size(raw, config, "intermediate_size", 3072, 1, 4 * MAX_WIDTH, error) &&
            copy_epsilon(raw, config, kind->epsilon, error) &&
+           copy_initial(raw, config, "initializer_range", error) &&
+           copy_initial(raw, config, "initializer_factor", error) &&
            copy_activation(raw, config, kind->activation, error);
 }
 

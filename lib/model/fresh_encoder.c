@@ -19,18 +19,25 @@ static bool is_architecture(const json_t *config, const char *name) {
     return !strcmp(json_string_value(json_object_get(config, "architecture")), name);
 }
 
-/* Of a weight; CLIP's are those of CLIPPreTrainedModel._init_weights with a factor of 1. */
+static double number_or(const json_t *config, const char *key, double otherwise) {
+    const json_t *value = json_object_get(config, key);
+    return value ? json_number_value(value) : otherwise;
+}
+
+/* Of a weight; CLIP's are those of CLIPPreTrainedModel._init_weights. */
 static double deviation_of(const json_t *config, const char *name) {
     const double width = (double)hf_config_size(config, "hidden_size");
     const double blocks = (double)hf_config_size(config, "num_hidden_layers");
     if (is_architecture(config, "clip-vision")) {
-        if (ends_with(name, "class_embedding") || ends_with(name, "out_proj.weight")) return 1 / sqrt(width);
-        if (ends_with(name, "fc1.weight")) return 1 / sqrt(2 * width);
+        const double factor = number_or(config, "initializer_factor", 1);
+        if (ends_with(name, "class_embedding") || ends_with(name, "out_proj.weight"))
+            return factor / sqrt(width);
+        if (ends_with(name, "fc1.weight")) return factor / sqrt(2 * width);
         if (ends_with(name, "q_proj.weight") || ends_with(name, "k_proj.weight") ||
             ends_with(name, "v_proj.weight") || ends_with(name, "fc2.weight"))
-            return 1 / sqrt(2 * blocks * width);
+            return factor / sqrt(2 * blocks * width);
     }
-    return 0.02;
+    return number_or(config, "initializer_range", 0.02);
 }
 
 /* The row that stays 0: of the padding token, and in RoBERTa of its position; SIZE_MAX for none. */
