@@ -86,9 +86,9 @@ static bool create_objectives(Recommender *recommender, Error *error) {
     for (size_t i = 0; i < objective->count; i++) {
         const ObjectiveKind *kind = objective->kinds[i];
         if (kind->needs_text_and_image && !both)
-            return error_set(error,
-                             "the objective %s compares texts with images, but the tower %s has not both",
-                             kind->name, settings->tower);
+            return error_set(
+                error, "the objective %s compares texts with images, but the tower %s does not have both",
+                kind->name, settings->tower);
         if (kind->create) recommender->objective_modules[i] = kind->create(recommender->parameters, settings);
     }
     return true;
@@ -161,7 +161,8 @@ static Tensor *image_tokens(const Recommender *recommender, Tape *tape, const It
         hidden =
             tape_leaf(tape, batch->image_hidden, segments_rows(*segments), projection.weight->columns, false);
     if (encoder) hidden = encoder_run_blocks(encoder, tape, hidden, *segments, encoder->config.blocks, 0);
-    if (padding) hidden = append_padding(tape, hidden, segments, batch->image_tokens);
+    const size_t tokens = batch->pixels ? encoder_config_image_tokens(&encoder->config) : batch->image_tokens;
+    if (padding) hidden = append_padding(tape, hidden, segments, tokens);
     return linear(tape, hidden, projection.weight, projection.bias, ACTIVATION_NONE);
 }
 

@@ -51,7 +51,7 @@ typedef struct ItemBatch {
     const uint32_t *text_ids;
     float *text_hidden, *image_hidden; /* [tokens, width] */
     const float *pixels;               /* [count, 3, size, size] */
-    size_t image_tokens;               /* of each image, for the padding item */
+    size_t image_tokens;               /* hidden states of each image, for the padding item */
     float *vectors;                    /* [count, D]: items that come in as vectors */
     const uint32_t *numbers;           /* ID tower */
 } ItemBatch;

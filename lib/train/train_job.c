@@ -41,20 +41,19 @@ static bool open_weights(TrainJob *job, Error *error) {
     return true;
 }
 
-/* The model of --init lends the settings that shape a model. */
+/* The model of --init lends the settings that shape a model, but for the tower, which the streams choose. */
 static bool inherit_settings(TrainJob *job, Program *program, Error *error) {
-    static const char *const keys[] = {"tower",        "fusion",        "user-encoder",       "dim",
-                                       "fusion-heads", "fusion-layers", "user-heads",         "user-blocks",
-                                       "max-seq-len",  "min-seq-len",   "fusion-intermediate"};
-    TrainRequest *request = job->request;
+    static const char *const keys[] = {"fusion",        "user-encoder",       "dim",         "fusion-heads",
+                                       "fusion-layers", "user-heads",         "user-blocks", "max-seq-len",
+                                       "min-seq-len",   "fusion-intermediate"};
     if (!job->init) return true;
     const json_t *config = json_object_get(stream_reader_header(job->init), "config");
     json_t *shape = json_object();
-    for (size_t i = request->tower_given ? 1 : 0; i < sizeof keys / sizeof *keys; i++)
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (json_object_get(config, keys[i]))
             json_object_set(shape, keys[i], json_object_get(config, keys[i]));
-    const bool fine = options_inherit(program, shape, error) || error_prefix(error, "%s: ", request->init);
-    request->tower_given = request->tower_given || json_object_get(shape, "tower");
+    const bool fine =
+        options_inherit(program, shape, error) || error_prefix(error, "%s: ", job->request->init);
     json_decref(shape);
     return fine;
 }
