@@ -114,8 +114,9 @@ void synth_image_render(const SynthCatalogue *catalogue, size_t item, int size, 
         for (int column = 0; column < size; column++) {
             Colour sum = {0, 0, 0};
             for (int i = 0; i < SAMPLES * SAMPLES; i++) {
-                const double x = (column + (i % SAMPLES + 0.5) / SAMPLES) / size;
-                const double y = (row + (i / SAMPLES + 0.5) / SAMPLES) / size;
+                const int across = i % SAMPLES, down = i / SAMPLES;
+                const double x = (column + (across + 0.5) / SAMPLES) / size;
+                const double y = (row + (down + 0.5) / SAMPLES) / size;
                 const Colour sample = colour_at(&scene, x, y);
                 sum = (Colour){sum.red + sample.red, sum.green + sample.green, sum.blue + sample.blue};
             }

@@ -14,24 +14,25 @@ const BlockNames block_names_bert = {
     .feed_forward_norm = "output.LayerNorm",
 };
 
-#define FORMAT_NAME(name, format)                                                                            \
-    char name[512];                                                                                          \
-    do {                                                                                                     \
-        va_list arguments;                                                                                   \
-        va_start(arguments, format);                                                                         \
-        vsnprintf(name, sizeof name, format, arguments);                                                     \
-        va_end(arguments);                                                                                   \
-    } while (0)
+enum { NAME_SIZE = 512 };
 
 LinearLayer linear_layer_create(ParameterSet *set, ParameterGroup group, InitialValue initial, size_t out,
                                 size_t in, bool bias, const char *format, ...) {
-    FORMAT_NAME(name, format);
+    char name[NAME_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
     return (LinearLayer){parameter_add(set, group, initial, out, in, "%s.weight", name),
                          bias ? parameter_add(set, group, INITIAL_ZERO, out, 0, "%s.bias", name) : NULL};
 }
 
 NormLayer norm_layer_create(ParameterSet *set, ParameterGroup group, size_t width, const char *format, ...) {
-    FORMAT_NAME(name, format);
+    char name[NAME_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
     return (NormLayer){parameter_add(set, group, INITIAL_ONE, width, 0, "%s.weight", name),
                        parameter_add(set, group, INITIAL_ZERO, width, 0, "%s.bias", name)};
 }
