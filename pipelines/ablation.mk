@@ -25,7 +25,7 @@ dap.OBJECTIVE          := dap
 vcl.OBJECTIVE          := dap,vcl=0.1,nid=1,rcl=0.1
 icl.OBJECTIVE          := dap,icl=0.1,nid=1,rcl=0.1
 ncl.OBJECTIVE          := dap,ncl=0.1,nid=1,rcl=0.1
-$(foreach run,$(RUNS),$(eval $(run).DATASET := ablation))
+$(foreach name,$(RUNS),$(eval $(name).DATASET := ablation))
 
 .PHONY: ablation
 .DEFAULT_GOAL := ablation
@@ -33,5 +33,5 @@ ablation: $(OUT)/results.tsv $(OUT)/curves.svg
 	$(call show,$(OUT))
 
 $(call streams,ablation)
-$(foreach run,$(RUNS),$(call run,$(run)))
+$(foreach name,$(RUNS),$(call run,$(name)))
 $(call summary,$(OUT),$(RUNS),$(RUNS))

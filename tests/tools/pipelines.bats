@@ -188,6 +188,15 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
     [[ "$output" == *"BEHAVIOURS=users.tsv"* ]]
 }
 
+@test "the ablation leaves each objective out in turn" {
+    pipeline ablation OUT=out
+    [ "$(grep -c '^pm-train-user' calls)" -eq 8 ]
+    grep -q -- '--objective dap,nicl=0.1,rcl=0.1 .*without-nid/model.pmt' calls
+    grep -q -- '--objective dap .*dap/model.pmt' calls
+    [ "$(wc -l < out/results.tsv)" -eq 17 ]
+    [ -s out/curves.svg ]
+}
+
 @test "the demo trains three towers from nothing on made-up data" {
     pipeline demo OUT=out
     grep -q '^pm-synth data out/data' calls
