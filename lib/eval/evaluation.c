@@ -83,12 +83,15 @@ static bool read_behaviours(Evaluation *evaluation, Error *error) {
     return true;
 }
 
-/* The padding item's vector, for user encoders that see it: pm-fuse put it into the header. */
+/* The padding item's vector, for user encoders that see it: pm-fuse put it into the header. Over given
+ * vectors, which may be another model's, training took zeros. */
 static bool read_padding(const Evaluation *evaluation, float *vector, Error *error) {
     const size_t dim = (size_t)evaluation->settings.dim;
     const json_t *padding = json_object_get(evaluation->vectors.header, "padding_item");
     memset(vector, 0, dim * sizeof *vector);
-    if (!padding || !recommender_sees_padding(evaluation->recommender)) return true;
+    if (!padding || !strcmp(evaluation->settings.tower, "vectors") ||
+        !recommender_sees_padding(evaluation->recommender))
+        return true;
     if (json_array_size(padding) != dim)
         return error_set(error, "%s: the header's padding_item is no vector of %zu",
                          evaluation->request->items, dim);

@@ -109,11 +109,22 @@ static bool open_model(Job *job, Error *error) {
     return fine;
 }
 
-static bool open_writer(Job *job, const Program *program, json_t *padding, Error *error) {
+static json_t *vector_json(const float *vector, size_t count) {
+    json_t *values = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(values, json_real((double)vector[i]));
+    return values;
+}
+
+/* `padding` is the padding item's vector, which goes into the header for user encoders that see it. */
+static bool open_writer(Job *job, const Program *program, const float *padding, Error *error) {
+    const UserEncoderKind *users = user_encoder_find(job->settings.user_encoder, error);
+    if (!users) return false;
     json_t *header = header_create("items");
     json_object_set_new(header, "dim", json_integer(job->settings.dim));
     json_object_set_new(header, "tower", json_string(job->settings.tower));
-    if (padding) json_object_set_new(header, "padding_item", padding);
+    if (users->sees_padding)
+        json_object_set_new(header, "padding_item", vector_json(padding, (size_t)job->settings.dim));
     header_sign(header, program->name, options_record(program));
     header_add_input(header, "model", job->model_header);
     for (size_t side = 0; side < SIDES; side++)
@@ -151,23 +162,11 @@ static const float *fuse_window(Job *job, bool padding) {
     return recommender_items(job->recommender, job->tape, &batch, padding, &tokens)->value;
 }
 
-static json_t *padding_vector(Job *job) {
-    const size_t dim = (size_t)job->settings.dim;
-    const float *vectors = fuse_window(job, true);
-    json_t *padding = json_array();
-    for (size_t i = 0; i < dim; i++)
-        json_array_append_new(padding, json_real((double)vectors[job->items * dim + i]));
-    return padding;
-}
-
 /* The header waits for the first window, since the padding item has as many image tokens as any. */
 static bool flush_window(Job *job, const Program *program, Error *error) {
     const size_t dim = (size_t)job->settings.dim;
-    if (!job->writer) {
-        const UserEncoderKind *users = user_encoder_find(job->settings.user_encoder, error);
-        if (!users || !open_writer(job, program, users->sees_padding ? padding_vector(job) : NULL, error))
-            return false;
-    }
+    if (!job->writer && !open_writer(job, program, fuse_window(job, true) + job->items * dim, error))
+        return false;
     const float *vectors = fuse_window(job, false);
     for (size_t i = 0; i < job->items; i++)
         if (!put_vector(job, job->keys[i], job->key_sizes[i], vectors + i * dim, error)) return false;
@@ -253,12 +252,14 @@ static bool copy_table(Job *job, const Program *program, Error *error) {
          table->shape[1] == dim) ||
         error_set(error, "%s: id_encoder.weight is not a table of %zu items", job->request->model, count);
     float *row = memory_need(dim, sizeof *row);
-    fine = fine && open_writer(job, program, NULL, error);
-    for (size_t i = 0; fine && i < count; i++) {
+    for (size_t i = 0; fine && i <= count; i++) { /* row 0 is the padding item's */
+        dtype_to_f32(table->dtype, (const char *)table->data + i * dim * dtype_size(table->dtype), row, dim);
+        if (i == 0) {
+            fine = open_writer(job, program, row, error);
+            continue;
+        }
         size_t size;
-        const char *name = name_table_name(names, i, &size);
-        const size_t offset = (i + 1) * dim * dtype_size(table->dtype);
-        dtype_to_f32(table->dtype, (const char *)table->data + offset, row, dim);
+        const char *name = name_table_name(names, i - 1, &size);
         fine = put_vector(job, name, size, row, error);
         job->done++;
     }
