@@ -1,6 +1,7 @@
 # Programs in Python between the tools (formats/examples).
 
 load small_data
+load python
 
 setup_file() { small_data; }
 
@@ -8,14 +9,7 @@ setup() {
     cd "$BATS_FILE_TMPDIR"
     rm -rf out*
     export PYTHONDONTWRITEBYTECODE=1
-    local candidate
-    for candidate in python3 /usr/bin/python3; do
-        if "$candidate" -c 'import msgpack, zstandard, numpy' 2> /dev/null; then
-            python=$candidate
-            return
-        fi
-    done
-    skip "no Python with msgpack, zstandard and numpy"
+    need_python
 }
 
 stage() { "$python" "$PROJECT/formats/examples/numpy_stage.py" "$@"; }
