@@ -224,7 +224,7 @@ interrupted() {
     [ -s out.found ]
     kill -s "$1" $tool
     wait $tool || status=$?
-    kill $feeder
+    kill $feeder 2> /dev/null || true # it may have ended with the tool that it fed
     wait $feeder || true
     rm -f out.found
     [ $status -gt 128 ]
