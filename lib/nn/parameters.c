@@ -1,7 +1,6 @@
 #include "nn/parameters.h"
 
 #include "core/memory.h"
-#include "nn/rounding.h"
 
 #include <assert.h>
 #include <math.h>
@@ -24,7 +23,7 @@ static void parameter_destroy(Parameter *parameter) {
     }
     free(parameter->first_moment);
     free(parameter->second_moment);
-    free(parameter->rounded);
+    packing_release(&parameter->packing);
     free(parameter->parts);
     free(parameter);
 }
@@ -107,20 +106,12 @@ Parameter *parameter_join(ParameterSet *set, Parameter *const *parts, size_t cou
 }
 
 void parameter_changed(Parameter *parameter) {
-    parameter->rounded_is_new = false;
-    if (parameter->whole) parameter->whole->rounded_is_new = false;
+    packing_outdate(&parameter->packing);
+    if (parameter->whole) packing_outdate(&parameter->whole->packing);
 }
 
-const uint16_t *parameter_rounded(Parameter *parameter) {
-    if (!parameter->rounded) parameter->rounded = memory_need(parameter->count, sizeof *parameter->rounded);
-    if (!parameter->rounded_is_new) round_all(parameter->count, parameter->value, parameter->rounded);
-    parameter->rounded_is_new = true;
-    return parameter->rounded;
-}
-
-Matrix parameter_matrix(Parameter *parameter, const Backend *backend) {
-    return (Matrix){parameter->value, parameter->columns, false,
-                    backend->rounds ? parameter_rounded(parameter) : NULL};
+Matrix parameter_matrix(Parameter *parameter) {
+    return (Matrix){parameter->value, parameter->columns, false, NULL, &parameter->packing};
 }
 
 void parameter_touch(Parameter *parameter) {

@@ -32,11 +32,10 @@ struct Parameter {
     bool loaded;  /* its value came from a file */
     bool touched; /* this step gave it a gradient */
     bool trainable;
-    Parameter *whole;    /* the matrix that this one's memory is a part of, or NULL: parameter_join */
-    Parameter **parts;   /* of a whole */
-    size_t part_count;   /* 0: no whole */
-    uint16_t *rounded;   /* the value in bf16: parameter_rounded */
-    bool rounded_is_new; /* no change since it was made */
+    Parameter *whole;  /* the matrix that this one's memory is a part of, or NULL: parameter_join */
+    Parameter **parts; /* of a whole */
+    size_t part_count; /* 0: no whole */
+    Packing packing;   /* of a matrix */
 };
 
 /* A tensor that no part of the model in memory uses, kept as it came so that nothing of a model is lost. */
@@ -77,11 +76,8 @@ Parameter *parameter_join(ParameterSet *set, Parameter *const *parts, size_t cou
 /* To be called after each change of a parameter's values. */
 void parameter_changed(Parameter *parameter);
 
-/* The values in bf16, made anew after a change. */
-const uint16_t *parameter_rounded(Parameter *parameter);
-
-/* The values as an operand of the backend's products. */
-Matrix parameter_matrix(Parameter *parameter, const Backend *backend);
+/* The values as the right operand of products. */
+Matrix parameter_matrix(Parameter *parameter);
 
 /* Notes that this step gives it, and the parts that it has, a gradient. */
 void parameter_touch(Parameter *parameter);

@@ -64,13 +64,13 @@ Matrix tape_round(Tape *tape, const float *values, size_t rows, size_t columns) 
         rounded = arena_take(tape->arena, rows * columns, sizeof *rounded);
         round_all(rows * columns, values, rounded);
     }
-    return (Matrix){values, columns, false, rounded};
+    return (Matrix){values, columns, false, rounded, NULL};
 }
 
 Matrix tape_matrix(Tape *tape, Tensor *tensor) {
     if (!tensor->rounded)
         tensor->rounded = (uint16_t *)tape_round(tape, tensor->value, tensor->rows, tensor->columns).rounded;
-    return (Matrix){tensor->value, tensor->columns, false, tensor->rounded};
+    return (Matrix){tensor->value, tensor->columns, false, tensor->rounded, NULL};
 }
 
 void tape_take_rounded(Tape *tape, Tensor *tensor) {

@@ -355,7 +355,7 @@ static void run_limit(void *context) {
     for (size_t i = 0; i < 3; i++)
         backend->matmul(limit->inputs[i]->rows, limit->weights[i]->rows, limit->inputs[i]->columns,
                         tape_matrix(limit->tape, limit->inputs[i]),
-                        transposed(parameter_matrix(limit->weights[i], backend)), 0, limit->result,
+                        transposed(parameter_matrix(limit->weights[i])), 0, limit->result,
                         limit->weights[i]->rows);
 }
 

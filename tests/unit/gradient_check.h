@@ -59,6 +59,8 @@ static inline double weight_of(size_t i) {
 static inline Tensor *forward(Case *c, Tensor *leaves[3]) {
     Tensor *saved[3] = {0};
     tape_reset(c->tape, 99);
+    for (size_t i = 0; i < c->set->count; i++)
+        parameter_changed(c->set->list[i]);
     for (size_t i = 0; i < c->input_count; i++) {
         saved[i] = c->inputs[i];
         leaves[i] = c->inputs[i] = tape_leaf(c->tape, values[i], saved[i]->rows, saved[i]->columns, true);

@@ -12,22 +12,56 @@ static void scale_by_zero(size_t m, size_t n, float *c, size_t c_stride) {
         memset(c + i * c_stride, 0, n * sizeof *c);
 }
 
-static void matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
-    if (!m || !n) return;
-    if (!k) {
-        if (beta == 0.0f) scale_by_zero(m, n, c, c_stride);
-        return;
-    }
+static void multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                     size_t c_stride) {
     if (onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) return;
     cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
                 b.transposed ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0f, a.values,
                 (blasint)a.stride, b.values, (blasint)b.stride, beta, c, (blasint)c_stride);
 }
 
+static void multiply_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                          size_t c_stride) {
+    if (!a.rounded || !b.rounded || !onednn_matmul_bf16(m, n, k, a, b, beta, c, c_stride))
+        multiply(m, n, k, a, b, beta, c, c_stride);
+}
+
+/* Rows are taken in blocks of few sizes, since each is compiled; where there is no packed product, plainly.
+ */
+static void multiply_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                            size_t c_stride) {
+    static const size_t units[] = {256, 16, 1};
+    for (size_t i = 0, first = 0; i < 3; i++) {
+        const size_t rows = (m - first) / units[i] * units[i];
+        const Matrix part = rows_from(a, first);
+        float *to = c + first * c_stride;
+        if (rows && !onednn_matmul_packed(bf16, rows, n, k, part, b, beta, to, c_stride))
+            multiply(rows, n, k, part, b, beta, to, c_stride);
+        first += rows;
+    }
+}
+
+static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                      size_t c_stride) {
+    if (!m || !n) return;
+    if (!k) {
+        if (beta == 0.0f) scale_by_zero(m, n, c, c_stride);
+    } else if (b.packing && !a.transposed) {
+        multiply_packed(bf16 && a.rounded, m, n, k, a, b, beta, c, c_stride);
+    } else if (bf16) {
+        multiply_bf16(m, n, k, a, b, beta, c, c_stride);
+    } else {
+        multiply(m, n, k, a, b, beta, c, c_stride);
+    }
+}
+
+static void matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
+    matmul_in(false, m, n, k, a, b, beta, c, c_stride);
+}
+
 static void matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                         size_t c_stride) {
-    if (!m || !n || !k || !a.rounded || !b.rounded || !onednn_matmul_bf16(m, n, k, a, b, beta, c, c_stride))
-        matmul(m, n, k, a, b, beta, c, c_stride);
+    matmul_in(true, m, n, k, a, b, beta, c, c_stride);
 }
 
 const Backend backend_cpu = {"cpu", false, matmul};

@@ -15,4 +15,9 @@ bool onednn_matmul_f32(size_t m, size_t n, size_t k, Matrix a, Matrix b, float b
 bool onednn_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                         size_t c_stride);
 
+/* As above, in bf16 or f32, with a copy of b in its packing: of b.values, rounded here. For few sizes of m:
+ * each takes a while when it is first met. */
+bool onednn_matmul_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                          size_t c_stride);
+
 #endif

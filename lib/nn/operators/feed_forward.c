@@ -25,7 +25,7 @@ static Between take_between(Tape *tape, size_t rows, size_t wide) {
 }
 
 static Matrix between_matrix(Between between, size_t wide) {
-    return (Matrix){between.values, wide, false, between.rounded};
+    return (Matrix){between.values, wide, false, between.rounded, NULL};
 }
 
 /* before += bias; between = activation(before). */
@@ -78,11 +78,10 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
     const Between between = take_between(tape, rows, wide);
     float *gradient = arena_take(tape->arena, rows * wide, sizeof *gradient);
     uint16_t *rounded = backend->rounds ? arena_take(tape->arena, rows * wide, sizeof *rounded) : NULL;
-    const Matrix dy_matrix = tape_round(tape, dy, rows, in), dz = {gradient, wide, false, rounded};
+    const Matrix dy_matrix = tape_round(tape, dy, rows, in), dz = {gradient, wide, false, rounded, NULL};
     const bool trains = pair->wide_weight->trainable;
 
-    backend->matmul(rows, wide, in, dy_matrix, parameter_matrix(pair->narrow_weight, backend), 0, gradient,
-                    wide);
+    backend->matmul(rows, wide, in, dy_matrix, parameter_matrix(pair->narrow_weight), 0, gradient, wide);
     activate_backward(rows, wide, pair->activation, f->before + first * wide, between, gradient, rounded,
                       trains ? pair->wide_bias->gradient : NULL);
     if (trains) {
@@ -93,8 +92,7 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
                         in);
     }
     if (dx)
-        backend->matmul(rows, in, wide, dz, parameter_matrix(pair->wide_weight, backend), beta,
-                        dx + first * in, in);
+        backend->matmul(rows, in, wide, dz, parameter_matrix(pair->wide_weight), beta, dx + first * in, in);
 }
 
 static void feed_forward_backward(Tape *tape, void *context) {
@@ -124,8 +122,8 @@ Tensor *feed_forward(Tape *tape, Tensor *x, const LinearPair *pair) {
     const bool keeps = y->needs_gradient;
     float *kept = keeps ? arena_take(tape->arena, all * wide, sizeof *kept) : NULL;
     const Matrix input = tape_matrix(tape, x);
-    const Matrix first_weights = parameter_matrix(pair->wide_weight, backend);
-    const Matrix second_weights = parameter_matrix(pair->narrow_weight, backend);
+    const Matrix first_weights = parameter_matrix(pair->wide_weight);
+    const Matrix second_weights = parameter_matrix(pair->narrow_weight);
     const ArenaMark mark = arena_mark(tape->arena);
     const Between between = take_between(tape, smaller(step, all), wide);
     float *passing = keeps ? NULL : arena_take(tape->arena, smaller(step, all) * wide, sizeof *passing);

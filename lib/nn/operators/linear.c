@@ -60,8 +60,8 @@ static void linear_backward(Tape *tape, void *context) {
                                   l->weight->gradient, in);
         if (l->bias && l->bias->trainable) add_column_sums(rows, out, dy, l->bias->gradient);
         if (dx)
-            tape->backend->matmul(rows, in, out, gradient, parameter_matrix(l->weight, tape->backend), beta,
-                                  dx + first * in, in);
+            tape->backend->matmul(rows, in, out, gradient, parameter_matrix(l->weight), beta, dx + first * in,
+                                  in);
         arena_rewind(tape->arena, mark);
     }
     if (l->weight->trainable) parameter_touch(l->weight);
@@ -76,7 +76,7 @@ Tensor *linear(Tape *tape, Tensor *x, Parameter *weight, Parameter *bias, Activa
     const bool keeps =
         y->needs_gradient && (activation == ACTIVATION_GELU || activation == ACTIVATION_QUICK_GELU);
     float *before = keeps ? arena_take(tape->arena, all * out, sizeof(float)) : y->value;
-    const Matrix input = tape_matrix(tape, x), weights = parameter_matrix(weight, tape->backend);
+    const Matrix input = tape_matrix(tape, x), weights = parameter_matrix(weight);
     for (size_t first = 0; first < all; first += step) {
         const size_t rows = smaller(step, all - first);
         tape->backend->matmul(rows, out, in, rows_from(input, first), transposed(weights), 0,

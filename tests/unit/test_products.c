@@ -1,4 +1,4 @@
-/* Products in bf16 against f32, and the parts of a joined parameter. */
+/* Products in f32 and bf16, plain and packed, and the parts of a joined parameter. */
 #include "check.h"
 #include "core/dtype.h"
 #include "core/memory.h"
@@ -31,28 +31,79 @@ static void rounds_to_nearest(void) {
     free(values);
 }
 
-/* Against the product of the rounded operands in double: all that is left is the order of sums in f32. */
-static void check_product(const Backend *backend, size_t m, size_t n, size_t k, bool a_turned, bool b_turned,
-                          float beta) {
-    float *a = random_values(m * k, 2), *b = random_values(n * k, 3), *c = random_values(m * n, 4);
-    float *want = memory_need(m * n, sizeof *want);
-    uint16_t *rounded_a = memory_need(m * k, 2), *rounded_b = memory_need(n * k, 2);
-    round_all(m * k, a, rounded_a);
-    round_all(n * k, b, rounded_b);
-    dtype_to_f32(DTYPE_BF16, rounded_a, a, m * k);
-    dtype_to_f32(DTYPE_BF16, rounded_b, b, n * k);
+/* a [m, k] and b [k, n] as they lie in memory, as the backend sees them, and their product c. */
+typedef struct Product {
+    size_t m, n, k;
+    bool a_turned, b_turned;
+    float beta;
+    float *a, *b, *c, *want;
+    uint16_t *rounded_a, *rounded_b;
+} Product;
+
+static Product create_product(size_t m, size_t n, size_t k, int variant) {
+    Product p = {.m = m, .n = n, .k = k, .a_turned = variant & 1, .b_turned = variant & 2};
+    p.beta = variant & 4 ? 1.0f : 0.0f;
+    p.a = random_values(m * k, 2), p.b = random_values(n * k, 3), p.c = random_values(m * n, 4);
+    p.want = memory_need(m * n, sizeof *p.want);
+    p.rounded_a = memory_need(m * k, 2), p.rounded_b = memory_need(n * k, 2);
+    return p;
+}
+
+static void free_product(Product *p) {
+    free(p->a), free(p->b), free(p->c), free(p->want), free(p->rounded_a), free(p->rounded_b);
+}
+
+/* Leaves only what bf16 has of the operands, so that all that may differ is the order of sums in f32. */
+static void round_product(Product *p) {
+    round_all(p->m * p->k, p->a, p->rounded_a);
+    round_all(p->n * p->k, p->b, p->rounded_b);
+    dtype_to_f32(DTYPE_BF16, p->rounded_a, p->a, p->m * p->k);
+    dtype_to_f32(DTYPE_BF16, p->rounded_b, p->b, p->n * p->k);
+}
+
+/* Against the product in double. */
+static void check_product(Product *p, const Backend *backend, Packing *packing) {
+    const size_t m = p->m, n = p->n, k = p->k;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
-            double sum = beta == 0 ? 0 : (double)c[i * n + j];
-            for (size_t p = 0; p < k; p++)
-                sum +=
-                    (double)a[a_turned ? p * m + i : i * k + p] * (double)b[b_turned ? j * k + p : p * n + j];
-            want[i * n + j] = (float)sum;
+            double sum = p->beta == 0 ? 0 : (double)p->c[i * n + j];
+            for (size_t q = 0; q < k; q++)
+                sum += (double)p->a[p->a_turned ? q * m + i : i * k + q] *
+                       (double)p->b[p->b_turned ? j * k + q : q * n + j];
+            p->want[i * n + j] = (float)sum;
         }
-    backend->matmul(m, n, k, (Matrix){a, a_turned ? m : k, a_turned, rounded_a},
-                    (Matrix){b, b_turned ? k : n, b_turned, rounded_b}, beta, c, n);
-    CHECK(relative_difference(c, want, m * n) < 2e-6);
-    free(a), free(b), free(c), free(want), free(rounded_a), free(rounded_b);
+    backend->matmul(m, n, k, (Matrix){p->a, p->a_turned ? m : k, p->a_turned, p->rounded_a, NULL},
+                    (Matrix){p->b, p->b_turned ? k : n, p->b_turned, packing ? NULL : p->rounded_b, packing},
+                    p->beta, p->c, n);
+    CHECK(relative_difference(p->c, p->want, m * n) < 2e-6, "%zu x %zu x %zu%s", m, n, k,
+          packing ? ", packed" : "");
+}
+
+static const size_t product_sizes[][3] = {{1, 1, 1},     {3, 5, 7},       {33, 17, 65},
+                                          {128, 64, 96}, {5, 200, 300},   {277, 192, 64},
+                                          {600, 30, 31}, {256, 768, 128}, {18, 2, 100}};
+enum { PRODUCT_SIZES = sizeof product_sizes / sizeof *product_sizes };
+
+static void check_products(const Backend *backend) {
+    for (size_t i = 0; i < PRODUCT_SIZES; i++)
+        for (int variant = 0; variant < 8; variant++) {
+            const size_t *size = product_sizes[i];
+            Product p = create_product(size[0], size[1], size[2], variant);
+            Packing packing = {0};
+            round_product(&p);
+            check_product(&p, backend, NULL);
+            check_product(&p, backend, &packing);
+            p.b[0] += 1;
+            round_product(&p);
+            packing_outdate(&packing);
+            check_product(&p, backend, &packing);
+            packing_release(&packing);
+            free_product(&p);
+        }
+}
+
+static void multiplies_f32(void) {
+    check_products(&backend_cpu);
 }
 
 static void multiplies_bf16(void) {
@@ -64,11 +115,29 @@ static void multiplies_bf16(void) {
         return;
     }
     CHECK(backend->rounds);
-    static const size_t sizes[][3] = {{1, 1, 1}, {3, 5, 7}, {33, 17, 65}, {128, 64, 96}, {5, 200, 300}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int turned = 0; turned < 8; turned++)
-            check_product(backend, sizes[i][0], sizes[i][1], sizes[i][2], turned & 1, turned & 2,
-                          turned & 4 ? 1.0f : 0.0f);
+    check_products(backend);
+}
+
+/* What is packed in f32 and in bf16, as it is and turned, is kept apart; bf16 is what a packed product
+ * computes in. */
+static void packs_for_each_use(void) {
+    Packing packing = {0};
+    Product p = create_product(64, 48, 32, 0);
+    Error error;
+    if (!backend_has_bf16()) return;
+    const Backend *backends[] = {&backend_cpu, backend_find("cpu", "bf16", &error)};
+    float first[2];
+    for (int round = 0; round < 2; round++)
+        for (int dtype = 0; dtype < 2; dtype++) {
+            round_all(p.m * p.k, p.a, p.rounded_a);
+            backends[dtype]->matmul(p.m, p.n, p.k, (Matrix){p.a, p.k, false, p.rounded_a, NULL},
+                                    (Matrix){p.b, p.n, false, NULL, &packing}, 0, p.c, p.n);
+            if (!round) first[dtype] = p.c[0];
+            CHECK(p.c[0] == first[dtype]);
+        }
+    CHECK(first[0] != first[1] && fabsf(first[0] - first[1]) < 0.1f);
+    packing_release(&packing);
+    free_product(&p);
 }
 
 typedef struct Layer {
@@ -141,11 +210,14 @@ static void joins_parameters(void) {
     CHECK(whole->rows == 6 && whole->columns == 3 && set->count == 2);
     parameter_set_initialise(set, 1);
     CHECK(whole->value == parts[0]->value && whole->value + 6 == parts[1]->value);
-    const uint16_t before = parameter_rounded(whole)[6];
-    parts[1]->value[0] = 7;
-    CHECK(parameter_rounded(whole)[6] == before);
-    parameter_changed(parts[1]);
-    CHECK(parameter_rounded(whole)[6] != before);
+    const float one[3] = {1};
+    float products[6];
+    for (int round = 0; round < 2; round++) {
+        backend_cpu.matmul(1, 6, 3, matrix_of(one, 3), transposed(parameter_matrix(whole)), 0, products, 6);
+        CHECK(products[2] == parts[1]->value[0] && products[0] == parts[0]->value[0]);
+        parts[1]->value[0] = 7;
+        parameter_changed(parts[1]);
+    }
     parameter_set_make_trainable(set);
     CHECK(whole->trainable && whole->gradient + 6 == parts[1]->gradient);
     whole->gradient[7] = 1;
@@ -156,4 +228,5 @@ static void joins_parameters(void) {
     parameter_set_destroy(set);
 }
 
-RUN_TESTS(TEST(rounds_to_nearest), TEST(multiplies_bf16), TEST(trains_alike_in_bf16), TEST(joins_parameters))
+RUN_TESTS(TEST(rounds_to_nearest), TEST(multiplies_f32), TEST(multiplies_bf16), TEST(packs_for_each_use),
+          TEST(trains_alike_in_bf16), TEST(joins_parameters))
