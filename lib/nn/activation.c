@@ -12,8 +12,8 @@ static inline Point relu_at(float z) {
 }
 
 static inline Point gelu_at(float z) {
-    const float below = 0.5f * (1.0f + vector_erf(z * 0.70710678f));
-    return (Point){z * below, below + z * 0.39894228f * vector_exp(-0.5f * z * z)};
+    const float below = vector_normal_below(z);
+    return (Point){z * below, below + vector_normal_moment(z)};
 }
 
 static inline Point quick_gelu_at(float z) {

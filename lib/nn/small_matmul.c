@@ -4,55 +4,70 @@
 
 #pragma GCC optimize("fp-contract=fast")
 
-typedef float Vector __attribute__((vector_size(64), may_alias));
+/* Not aligned: operands are columns of tensors. */
+typedef float Vector __attribute__((vector_size(64), aligned(4), may_alias));
 
 enum { TILE_ROWS = 6, TILE_VECTORS = 4 };
 
+/* b and c of a product, at the tile's first column. */
+typedef struct Columns {
+    const float *b;
+    size_t b_stride;
+    float *c;
+    size_t c_stride;
+    bool adds;
+} Columns;
+
 /* One tile of c, held in registers; the constant bounds unroll. */
-static inline __attribute__((always_inline)) void tile(size_t rows, size_t vectors, size_t k, const float *a,
-                                                       size_t a_stride, const float *b, size_t b_stride,
-                                                       float *c, size_t c_stride) {
+static inline __attribute__((always_inline)) void tile(size_t rows, size_t vectors, size_t k, SmallLeft a,
+                                                       size_t first, Columns columns) {
     Vector sum[TILE_ROWS][TILE_VECTORS] = {{{0}}};
+    a.values += first * a.row;
     for (size_t p = 0; p < k; p++) {
-        const Vector *row = (const Vector *)(b + p * b_stride);
+        const Vector *row = (const Vector *)(columns.b + p * columns.b_stride);
         for (size_t i = 0; i < rows; i++) {
-            const float factor = a[i * a_stride + p];
+            const float factor = a.values[i * a.row + p * a.column];
             for (size_t j = 0; j < vectors; j++)
                 sum[i][j] += factor * row[j];
         }
     }
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < vectors; j++)
-            ((Vector *)(c + i * c_stride))[j] = sum[i][j];
+    for (size_t i = 0; i < rows; i++) {
+        Vector *to = (Vector *)(columns.c + (first + i) * columns.c_stride);
+        for (size_t j = 0; j < vectors; j++) {
+            if (columns.adds) sum[i][j] += to[j];
+            to[j] = sum[i][j];
+        }
+    }
 }
 
 static inline __attribute__((always_inline)) void column_of_tiles(size_t vectors, size_t m, size_t k,
-                                                                  const float *a, size_t a_stride,
-                                                                  const float *b, size_t b_stride, float *c,
-                                                                  size_t c_stride) {
+                                                                  SmallLeft a, Columns columns) {
     size_t i = 0;
     for (; i + TILE_ROWS <= m; i += TILE_ROWS)
-        tile(TILE_ROWS, vectors, k, a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride);
+        tile(TILE_ROWS, vectors, k, a, i, columns);
     for (; i + 2 <= m; i += 2)
-        tile(2, vectors, k, a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride);
-    if (i < m) tile(1, vectors, k, a + i * a_stride, a_stride, b, b_stride, c + i * c_stride, c_stride);
+        tile(2, vectors, k, a, i, columns);
+    if (i < m) tile(1, vectors, k, a, i, columns);
 }
 
-void small_matmul(size_t m, size_t n, size_t k, const float *a, size_t a_stride, const float *b,
-                  size_t b_stride, float *c, size_t c_stride) {
+void small_matmul(size_t m, size_t n, size_t k, SmallLeft a, const float *b, size_t b_stride, bool adds,
+                  float *c, size_t c_stride) {
     size_t vectors = small_stride(n) / SMALL_WIDTH;
-    for (; vectors >= TILE_VECTORS;
-         vectors -= TILE_VECTORS, b += TILE_VECTORS * SMALL_WIDTH, c += TILE_VECTORS * SMALL_WIDTH)
-        column_of_tiles(TILE_VECTORS, m, k, a, a_stride, b, b_stride, c, c_stride);
+    Columns columns = {b, b_stride, c, c_stride, adds};
+    for (; vectors >= TILE_VECTORS; vectors -= TILE_VECTORS) {
+        column_of_tiles(TILE_VECTORS, m, k, a, columns);
+        columns.b += TILE_VECTORS * SMALL_WIDTH;
+        columns.c += TILE_VECTORS * SMALL_WIDTH;
+    }
     switch (vectors) {
     case 3:
-        column_of_tiles(3, m, k, a, a_stride, b, b_stride, c, c_stride);
+        column_of_tiles(3, m, k, a, columns);
         break;
     case 2:
-        column_of_tiles(2, m, k, a, a_stride, b, b_stride, c, c_stride);
+        column_of_tiles(2, m, k, a, columns);
         break;
     case 1:
-        column_of_tiles(1, m, k, a, a_stride, b, b_stride, c, c_stride);
+        column_of_tiles(1, m, k, a, columns);
         break;
     default:
         break;
@@ -68,11 +83,10 @@ void small_transpose(size_t rows, size_t columns, const float *from, size_t from
     }
 }
 
-void small_copy(size_t rows, size_t columns, float factor, const float *from, size_t from_stride, float *to,
+void small_copy(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
                 size_t to_stride) {
     for (size_t i = 0; i < rows; i++) {
-        for (size_t j = 0; j < columns; j++)
-            to[i * to_stride + j] = factor * from[i * from_stride + j];
+        memcpy(to + i * to_stride, from + i * from_stride, columns * sizeof *to);
         memset(to + i * to_stride + columns, 0, (small_stride(columns) - columns) * sizeof *to);
     }
 }

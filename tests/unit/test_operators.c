@@ -300,13 +300,18 @@ static void test_debiased_cross_entropy(void) {
 }
 
 static void test_vector_math(void) {
-    double exp_worst = 0, erf_worst = 0;
+    double exp_worst = 0, below_worst = 0, moment_worst = 0;
     for (int i = -87000; i < 88000; i += 7) {
         const float x = (float)i / 1000;
         exp_worst = fmax(exp_worst, fabs((double)vector_exp(x) / exp((double)x) - 1));
-        erf_worst = fmax(erf_worst, fabs((double)vector_erf(x / 10) - erf((double)(x / 10))));
+        const float z = x / 10;
+        below_worst =
+            fmax(below_worst, fabs((double)vector_normal_below(z) - 0.5 * erfc(-(double)z * M_SQRT1_2)));
+        moment_worst = fmax(moment_worst, fabs((double)vector_normal_moment(z) -
+                                               (double)z * exp(-0.5 * (double)z * (double)z) * 0.3989422804));
     }
-    CHECK(exp_worst < 3e-7 && erf_worst < 2e-7, "exp %g, erf %g", exp_worst, erf_worst);
+    CHECK(exp_worst < 3e-7 && below_worst < 1e-7 && moment_worst < 1e-7, "exp %g, normal %g and %g",
+          exp_worst, below_worst, moment_worst);
     CHECK(vector_exp(-200) == 0 && isfinite(vector_exp(200)) && isnan(vector_exp(NAN)) &&
           isnan(vector_sigmoid(NAN)) && isnan(vector_tanh(NAN)));
 }
@@ -320,16 +325,22 @@ static void test_small_matmul(void) {
         float *a = aligned_alloc(64, 64 * (m * k + 16)), *b = aligned_alloc(64, 64 * k * stride);
         float *c = aligned_alloc(64, 64 * m * stride);
         fill(&random, a, m * k), fill(&random, b, k * stride);
-        small_matmul(m, n, k, a, k, b, stride, c, stride);
-        double worst = 0;
-        for (size_t i = 0; i < m; i++)
-            for (size_t j = 0; j < n; j++) {
-                double want = 0;
-                for (size_t p = 0; p < k; p++)
-                    want += (double)a[i * k + p] * (double)b[p * stride + j];
-                worst = fmax(worst, fabs(want - (double)c[i * stride + j]));
-            }
-        CHECK(worst < 1e-4, "%zu×%zu×%zu off by %g", m, n, k, worst);
+        for (int variant = 0; variant < 4; variant++) {
+            const bool turned = variant & 1, adds = variant & 2;
+            double worst = 0;
+            for (size_t i = 0; i < m * stride; i++)
+                c[i] = 3;
+            small_matmul(m, n, k, turned ? small_left_transposed(a, m) : small_left(a, k), b, stride, adds, c,
+                         stride);
+            for (size_t i = 0; i < m; i++)
+                for (size_t j = 0; j < n; j++) {
+                    double want = adds ? 3 : 0;
+                    for (size_t p = 0; p < k; p++)
+                        want += (double)a[turned ? p * m + i : i * k + p] * (double)b[p * stride + j];
+                    worst = fmax(worst, fabs(want - (double)c[i * stride + j]));
+                }
+            CHECK(worst < 1e-4, "%zu×%zu×%zu off by %g", m, n, k, worst);
+        }
         free(a), free(b), free(c);
     }
 }

@@ -6,9 +6,8 @@
 
 #include <omp.h>
 
-/* The unit of work is a head of a segment: its parts of q, k and v are copied into small matrices that stay
- * in the cache, and all products are done there. Units write to places of their own, so that any thread may
- * take any. */
+/* The unit of work is a head of a segment, whose small matrices stay in the cache. Units write to places of
+ * their own, so that any thread may take any. */
 
 /* Columns of a tensor: queries, keys or values. */
 typedef struct Part {
@@ -29,11 +28,19 @@ typedef struct Attention {
     size_t *offsets;      /* by segment: where its first head's probabilities start */
 } Attention;
 
-/* A thread's small matrices. T are the query rows, S the key rows, W the width of a head, in whole vectors.
- */
+/* A thread's small matrices. */
+enum { SCRATCHES = 4 };
 typedef struct Scratch {
-    float *a, *b, *c, *d, *e;
+    float *turned, *scores, *dropped, *copy;
 } Scratch;
+
+/* What a unit reads and writes: query rows from first_query on, key rows from first_key on, columns from
+ * `column` of each part on. */
+typedef struct Unit {
+    size_t first_query, rows, first_key, keys, column;
+    size_t stride;  /* of rows of scores */
+    uint64_t index; /* of its first score among all */
+} Unit;
 
 static inline float *part_value(Part part, size_t row, size_t column) {
     return part.tensor->value + row * part.tensor->columns + part.first + column;
@@ -46,7 +53,7 @@ static size_t largest_segment(Segments segments) {
     return largest;
 }
 
-/* Room in each small matrix for any of T×S, S×T, T×W, W×S. */
+/* Room in each small matrix for query rows by key rows, and for either by the width of a head. */
 static size_t scratch_size(const Attention *attention) {
     const size_t rows = largest_segment(attention->queries), keys = largest_segment(attention->keys);
     size_t most = rows > keys ? rows : keys;
@@ -55,26 +62,39 @@ static size_t scratch_size(const Attention *attention) {
 }
 
 static Scratch thread_scratch(float *all, size_t size) {
-    float *own = all + (size_t)omp_get_thread_num() * 5 * size;
-    return (Scratch){own, own + size, own + 2 * size, own + 3 * size, own + 4 * size};
+    float *own = all + (size_t)omp_get_thread_num() * SCRATCHES * size;
+    return (Scratch){own, own + size, own + 2 * size, own + 3 * size};
 }
 
 static float *take_scratch(Tape *tape, size_t size) {
-    return arena_take(tape->arena, (size_t)omp_get_max_threads() * 5 * size, sizeof(float));
+    return arena_take(tape->arena, (size_t)omp_get_max_threads() * SCRATCHES * size, sizeof(float));
 }
 
 static inline size_t visible_keys(const Attention *attention, size_t row, size_t keys) {
     return attention->causal && row + 1 < keys ? row + 1 : keys;
 }
 
-static void softmax_row(float *row, size_t count, size_t stride) {
+static Unit find_unit(const Attention *attention, size_t number) {
+    const size_t segment = number / attention->heads, head = number % attention->heads;
+    Unit unit = {.first_query = attention->queries.offsets[segment],
+                 .rows = segments_length(attention->queries, segment),
+                 .first_key = attention->keys.offsets[segment],
+                 .keys = segments_length(attention->keys, segment),
+                 .column = head * attention->width};
+    unit.stride = small_stride(unit.keys);
+    unit.index = attention->offsets[segment] + head * unit.rows * unit.stride;
+    return unit;
+}
+
+/* row = softmax(scale · row) over its first `count` elements, 0 behind them. */
+static void softmax_row(float *row, size_t count, size_t stride, float scale) {
     float largest = -INFINITY, total = 0;
 #pragma omp simd reduction(max : largest)
     for (size_t j = 0; j < count; j++)
         largest = row[j] > largest ? row[j] : largest;
 #pragma omp simd reduction(+ : total)
     for (size_t j = 0; j < count; j++) {
-        row[j] = vector_exp(row[j] - largest);
+        row[j] = vector_exp(scale * (row[j] - largest));
         total += row[j];
     }
     const float inverse = 1.0f / total;
@@ -85,109 +105,120 @@ static void softmax_row(float *row, size_t count, size_t stride) {
         row[j] = 0;
 }
 
-/* The place of element (row, key) of a unit among all probabilities: what dropout hashes. */
-static inline uint64_t first_index(const Attention *attention, size_t segment, size_t head, size_t rows,
-                                   size_t stride) {
-    return attention->offsets[segment] + head * rows * stride;
-}
-
-static void drop_probabilities(const Attention *attention, uint64_t first, size_t count, const float *from,
-                               float *to) {
+static void drop_probabilities(const Attention *attention, const Unit *unit, const float *from, float *to) {
 #pragma omp simd
-    for (size_t j = 0; j < count; j++)
-        to[j] = from[j] * dropout_factor(attention->dropout, first + j);
+    for (size_t j = 0; j < unit->rows * unit->stride; j++)
+        to[j] = from[j] * dropout_factor(attention->dropout, unit->index + j);
 }
 
-static void unit_forward(const Attention *attention, size_t segment, size_t head, Scratch scratch) {
-    const Part q = attention->q, k = attention->k, v = attention->v;
-    const size_t columns = attention->y->columns, width = attention->width, at = head * width;
-    const size_t first_query = attention->queries.offsets[segment],
-                 first_key = attention->keys.offsets[segment];
-    const size_t rows = segments_length(attention->queries, segment),
-                 keys = segments_length(attention->keys, segment);
-    const size_t wide = small_stride(width), stride = small_stride(keys);
-    const uint64_t index = first_index(attention, segment, head, rows, stride);
-    float *scores = attention->probabilities ? attention->probabilities + index : scratch.c;
+/* The probabilities behind dropout. */
+static const float *kept_probabilities(const Attention *attention, const Unit *unit,
+                                       const float *probabilities, Scratch scratch) {
+    if (!attention->drops) return probabilities;
+    drop_probabilities(attention, unit, probabilities, scratch.dropped);
+    return scratch.dropped;
+}
 
-    small_copy(rows, width, attention->scale, part_value(q, first_query, at), q.tensor->columns, scratch.a,
-               wide);
-    small_transpose(keys, width, part_value(k, first_key, at), k.tensor->columns, scratch.b, stride);
-    small_matmul(rows, keys, width, scratch.a, wide, scratch.b, stride, scores, stride);
+/* A head's columns as a right operand, whose rows are whole vectors: as they lie, or as a copy. */
+static const float *right_operand(const float *values, size_t rows, size_t width, size_t *stride,
+                                  float *copy) {
+    if (width % SMALL_WIDTH == 0) return values;
+    small_copy(rows, width, values, *stride, copy, small_stride(width));
+    *stride = small_stride(width);
+    return copy;
+}
+
+/* to [rows, width] = a [rows, count] · b [count, width], or to += it, where `to` and b are a head's columns.
+ */
+static void multiply_head(size_t rows, size_t width, size_t count, SmallLeft a, const float *b,
+                          size_t b_stride, bool adds, float *to, size_t to_stride, Scratch scratch) {
+    b = right_operand(b, count, width, &b_stride, scratch.copy);
+    if (width % SMALL_WIDTH == 0) {
+        small_matmul(rows, width, count, a, b, b_stride, adds, to, to_stride);
+        return;
+    }
+    const size_t stride = small_stride(width);
+    small_matmul(rows, width, count, a, b, b_stride, false, scratch.turned, stride);
     for (size_t i = 0; i < rows; i++)
-        softmax_row(scores + i * stride, visible_keys(attention, i, keys), stride);
+        for (size_t j = 0; j < width; j++)
+            to[i * to_stride + j] = scratch.turned[i * stride + j] + (adds ? to[i * to_stride + j] : 0);
+}
 
-    if (attention->drops) {
-        drop_probabilities(attention, index, rows * stride, scores, scratch.d);
-        scores = scratch.d;
-    }
-    small_copy(keys, width, 1, part_value(v, first_key, at), v.tensor->columns, scratch.b, wide);
-    small_matmul(rows, width, keys, scores, stride, scratch.b, wide, scratch.a, wide);
-    for (size_t i = 0; i < rows; i++) {
-        const size_t place = (first_query + i) * columns + at;
-        memcpy(attention->y->value + place, scratch.a + i * wide, width * sizeof(float));
-        if (attention->y->rounded) round_row(width, scratch.a + i * wide, attention->y->rounded + place);
+/* scores [query rows, key rows] = a head's columns of x · those of the keys, transposed. */
+static void multiply_by_keys(const Unit *unit, size_t width, const float *x, size_t x_stride, Part keys,
+                             float *scores, Scratch scratch) {
+    small_transpose(unit->keys, width, part_value(keys, unit->first_key, unit->column), keys.tensor->columns,
+                    scratch.turned, unit->stride);
+    small_matmul(unit->rows, unit->keys, width, small_left(x, x_stride), scratch.turned, unit->stride, false,
+                 scores, unit->stride);
+}
+
+static void unit_forward(const Attention *attention, const Unit *unit, Scratch scratch) {
+    const Part q = attention->q, v = attention->v;
+    const size_t columns = attention->y->columns, width = attention->width;
+    const size_t place = unit->first_query * columns + unit->column;
+    float *y = attention->y->value + place;
+    float *scores = attention->probabilities ? attention->probabilities + unit->index : scratch.scores;
+    multiply_by_keys(unit, width, part_value(q, unit->first_query, unit->column), q.tensor->columns,
+                     attention->k, scores, scratch);
+    for (size_t i = 0; i < unit->rows; i++)
+        softmax_row(scores + i * unit->stride, visible_keys(attention, i, unit->keys), unit->stride,
+                    attention->scale);
+    const float *kept = kept_probabilities(attention, unit, scores, scratch);
+    multiply_head(unit->rows, width, unit->keys, small_left(kept, unit->stride),
+                  part_value(v, unit->first_key, unit->column), v.tensor->columns, false, y, columns,
+                  scratch);
+    for (size_t i = 0; attention->y->rounded && i < unit->rows; i++)
+        round_row(width, y + i * columns, attention->y->rounded + place + i * columns);
+}
+
+/* Without keys the result is zero. */
+static void see_nothing(const Attention *attention, const Unit *unit) {
+    const Tensor *y = attention->y;
+    for (size_t i = unit->first_query; i < unit->first_query + unit->rows; i++) {
+        memset(y->value + i * y->columns + unit->column, 0, attention->width * sizeof(float));
+        if (y->rounded)
+            memset(y->rounded + i * y->columns + unit->column, 0, attention->width * sizeof(uint16_t));
     }
 }
 
-/* The gradient of a part's rows from `row` on, columns from `column` on, += factor · from. */
-static void add_to_part(Part part, size_t row, size_t column, size_t rows, size_t width, float factor,
-                        const float *from, size_t from_stride) {
+/* The gradient of a part's rows from `row` on += a · b. */
+static void add_to_part(const Unit *unit, Part part, size_t row, size_t rows, size_t width, size_t count,
+                        SmallLeft a, const float *b, size_t b_stride, Scratch scratch) {
     const size_t stride = part.tensor->columns;
     if (!part.tensor->needs_gradient) return;
-    float *to = part.tensor->gradient + row * stride + part.first + column;
-    for (size_t i = 0; i < rows; i++)
-#pragma omp simd
-        for (size_t j = 0; j < width; j++)
-            to[i * stride + j] += factor * from[i * from_stride + j];
+    multiply_head(rows, width, count, a, b, b_stride, true,
+                  part.tensor->gradient + row * stride + part.first + unit->column, stride, scratch);
 }
 
-/* With P the probabilities, P' those after dropout: dV = P'ᵀ·dY, dP = (dY·Vᵀ) after dropout, dS = P∘(dP − Σ
- * dP∘P), dQ = scale·dS·K, dK = scale·dSᵀ·Q. */
-static void unit_backward(const Attention *attention, size_t segment, size_t head, Scratch scratch) {
+/* With P the probabilities, P' those after dropout: dV = P'ᵀ·dY, dP = (dY·Vᵀ) after dropout, dS = scale·P∘(dP
+ * − Σ dP∘P), dQ = dS·K, dK = dSᵀ·Q. */
+static void unit_backward(const Attention *attention, const Unit *unit, Scratch scratch) {
     const Part q = attention->q, k = attention->k, v = attention->v;
-    const size_t columns = attention->y->columns, width = attention->width, at = head * width;
-    const size_t first_query = attention->queries.offsets[segment],
-                 first_key = attention->keys.offsets[segment];
-    const size_t rows = segments_length(attention->queries, segment),
-                 keys = segments_length(attention->keys, segment);
-    const size_t wide = small_stride(width), stride = small_stride(keys), tall = small_stride(rows);
-    const uint64_t index = first_index(attention, segment, head, rows, stride);
-    const float *probabilities = attention->probabilities + index;
-    const float *kept = probabilities;
-
-    if (attention->drops) {
-        drop_probabilities(attention, index, rows * stride, probabilities, scratch.d);
-        kept = scratch.d;
-    }
-    small_copy(rows, width, 1, attention->y->gradient + first_query * columns + at, columns, scratch.a, wide);
-    small_transpose(rows, keys, kept, stride, scratch.b, tall);
-    small_matmul(keys, width, rows, scratch.b, tall, scratch.a, wide, scratch.c, wide);
-    add_to_part(v, first_key, at, keys, width, 1, scratch.c, wide);
-
-    small_transpose(keys, width, part_value(v, first_key, at), v.tensor->columns, scratch.b, stride);
-    small_matmul(rows, keys, width, scratch.a, wide, scratch.b, stride, scratch.c, stride);
-    if (attention->drops) drop_probabilities(attention, index, rows * stride, scratch.c, scratch.c);
-    for (size_t i = 0; i < rows; i++) {
-        float *gradient = scratch.c + i * stride, total = 0;
-        const float *p = probabilities + i * stride;
+    const size_t columns = attention->y->columns, width = attention->width, stride = unit->stride;
+    const float *probabilities = attention->probabilities + unit->index;
+    const float *dy = attention->y->gradient + unit->first_query * columns + unit->column;
+    float *gradients = scratch.scores;
+    const float *kept = kept_probabilities(attention, unit, probabilities, scratch);
+    add_to_part(unit, v, unit->first_key, unit->keys, width, unit->rows, small_left_transposed(kept, stride),
+                dy, columns, scratch);
+    multiply_by_keys(unit, width, dy, columns, v, gradients, scratch);
+    if (attention->drops) drop_probabilities(attention, unit, gradients, gradients);
+    for (size_t i = 0; i < unit->rows; i++) {
+        float *gradient = gradients + i * stride, total = 0;
+        const float *p = probabilities + i * stride, scale = attention->scale;
 #pragma omp simd reduction(+ : total)
-        for (size_t j = 0; j < keys; j++)
+        for (size_t j = 0; j < unit->keys; j++)
             total += gradient[j] * p[j];
 #pragma omp simd
         for (size_t j = 0; j < stride; j++)
-            gradient[j] = p[j] * (gradient[j] - total);
+            gradient[j] = scale * p[j] * (gradient[j] - total);
     }
-    if (q.tensor->needs_gradient) {
-        small_copy(keys, width, 1, part_value(k, first_key, at), k.tensor->columns, scratch.b, wide);
-        small_matmul(rows, width, keys, scratch.c, stride, scratch.b, wide, scratch.a, wide);
-        add_to_part(q, first_query, at, rows, width, attention->scale, scratch.a, wide);
-    }
-    if (k.tensor->needs_gradient) {
-        small_copy(rows, width, 1, part_value(q, first_query, at), q.tensor->columns, scratch.b, wide);
-        small_transpose(rows, keys, scratch.c, stride, scratch.e, tall);
-        small_matmul(keys, width, rows, scratch.e, tall, scratch.b, wide, scratch.a, wide);
-        add_to_part(k, first_key, at, keys, width, attention->scale, scratch.a, wide);
-    }
+    add_to_part(unit, q, unit->first_query, unit->rows, width, unit->keys, small_left(gradients, stride),
+                part_value(k, unit->first_key, unit->column), k.tensor->columns, scratch);
+    add_to_part(unit, k, unit->first_key, unit->keys, width, unit->rows,
+                small_left_transposed(gradients, stride), part_value(q, unit->first_query, unit->column),
+                q.tensor->columns, scratch);
 }
 
 static void attention_backward(Tape *tape, void *context) {
@@ -199,10 +230,9 @@ static void attention_backward(Tape *tape, void *context) {
     const size_t size = scratch_size(attention), units = attention->queries.count * attention->heads;
     float *scratch = take_scratch(tape, size);
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
-    for (size_t unit = 0; unit < units; unit++) {
-        const size_t segment = unit / attention->heads;
-        if (segments_length(attention->queries, segment) && segments_length(attention->keys, segment))
-            unit_backward(attention, segment, unit % attention->heads, thread_scratch(scratch, size));
+    for (size_t number = 0; number < units; number++) {
+        const Unit unit = find_unit(attention, number);
+        if (unit.rows && unit.keys) unit_backward(attention, &unit, thread_scratch(scratch, size));
     }
 }
 
@@ -233,15 +263,12 @@ static Tensor *attend(Tape *tape, Part q, Part k, Part v, size_t columns, Segmen
     const size_t size = scratch_size(attention_), units = queries.count * heads;
     float *scratch = take_scratch(tape, size);
 #pragma omp parallel for schedule(dynamic, 4) if (units > 4)
-    for (size_t unit = 0; unit < units; unit++) {
-        const size_t segment = unit / heads, head = unit % heads;
-        if (segments_length(queries, segment) && segments_length(keys, segment))
-            unit_forward(attention_, segment, head, thread_scratch(scratch, size));
-        else /* nothing to see: zero */
-            for (size_t i = queries.offsets[segment]; i < queries.offsets[segment + 1]; i++) {
-                memset(y->value + i * columns + head * width, 0, width * sizeof(float));
-                if (y->rounded) memset(y->rounded + i * columns + head * width, 0, width * sizeof(uint16_t));
-            }
+    for (size_t number = 0; number < units; number++) {
+        const Unit unit = find_unit(attention_, number);
+        if (unit.keys)
+            unit_forward(attention_, &unit, thread_scratch(scratch, size));
+        else
+            see_nothing(attention_, &unit);
     }
     if (y->needs_gradient) tape_record(tape, attention_backward, attention_);
     return y;
