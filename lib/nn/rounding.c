@@ -3,6 +3,8 @@
 #include "core/dtype.h"
 #include "nn/operators/kernels.h"
 
+#include <string.h>
+
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 #endif
@@ -16,6 +18,14 @@ void round_row(size_t count, const float *from, uint16_t *to) {
     }
 #endif
     dtype_from_f32(DTYPE_BF16, from + i, to + i, count - i);
+}
+
+void widen_row(size_t count, const uint16_t *from, float *to) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t bits = (uint32_t)from[i] << 16;
+        memcpy(to + i, &bits, sizeof bits);
+    }
 }
 
 void round_all(size_t count, const float *from, uint16_t *to) {

@@ -2,10 +2,14 @@
 
 #include "core/memory.h"
 #include "core/random.h"
+#include "nn/operators/kernels.h"
 #include "nn/rounding.h"
 
 #include <assert.h>
 #include <string.h>
+
+/* Less is not worth keeping; and the scalars of a loss are read after the backward steps. */
+enum { SMALLEST_PIECE = 1 << 16, PIECE_ALIGNMENT = 64 };
 
 Tape *tape_create(const Backend *backend, bool recording) {
     Tape *tape = memory_need(1, sizeof *tape);
@@ -19,12 +23,14 @@ void tape_destroy(Tape *tape) {
     if (!tape) return;
     arena_destroy(tape->arena);
     free(tape->nodes);
+    free(tape->pieces);
     free(tape);
 }
 
 void tape_reset(Tape *tape, uint64_t dropout_seed) {
     arena_reset(tape->arena);
     tape->count = 0;
+    tape->piece_count = 0;
     tape->dropout_seed = dropout_seed;
     tape->dropout_uses = 0;
 }
@@ -40,22 +46,54 @@ Tensor *tape_tensor(Tape *tape, size_t rows, size_t columns, bool needs_gradient
                      needs_gradient);
 }
 
-void tape_record(Tape *tape, Backward backward, void *context) {
+void tape_record(Tape *tape, Tensor *y, Backward backward, void *context) {
+    if (!y->needs_gradient) return;
     tape->nodes = memory_grow(tape->nodes, &tape->capacity, tape->count + 1, sizeof *tape->nodes);
-    tape->nodes[tape->count++] = (TapeNode){backward, context};
+    tape->nodes[tape->count++] = (TapeNode){y, backward, context};
 }
 
-float *tape_gradient(Tape *tape, Tensor *tensor) {
-    if (!tensor->gradient)
-        tensor->gradient = arena_take_zeroed(tape->arena, tensor->rows * tensor->columns, sizeof(float));
-    return tensor->gradient;
+void tape_release(Tape *tape, void *memory, size_t bytes) {
+    if (!memory || bytes < SMALLEST_PIECE) return;
+    tape->pieces =
+        memory_grow(tape->pieces, &tape->piece_capacity, tape->piece_count + 1, sizeof *tape->pieces);
+    tape->pieces[tape->piece_count++] = (Piece){memory, bytes};
+}
+
+/* From the smallest piece that holds it, or else from the arena. */
+static float *take_gradient(Tape *tape, size_t count) {
+    const size_t bytes = (count * sizeof(float) + PIECE_ALIGNMENT - 1) / PIECE_ALIGNMENT * PIECE_ALIGNMENT;
+    Piece *best = NULL;
+    for (size_t i = 0; i < tape->piece_count; i++)
+        if (tape->pieces[i].size >= bytes && (!best || tape->pieces[i].size < best->size))
+            best = &tape->pieces[i];
+    if (!best || bytes < SMALLEST_PIECE) return arena_take(tape->arena, count, sizeof(float));
+    float *gradient = (float *)best->bytes;
+    best->bytes += bytes;
+    best->size -= bytes;
+    if (best->size < SMALLEST_PIECE) *best = tape->pieces[--tape->piece_count];
+    return gradient;
 }
 
 float *tape_gradient_target(Tape *tape, Tensor *tensor, float *beta) {
     *beta = tensor->gradient ? 1.0f : 0.0f;
-    if (!tensor->gradient)
-        tensor->gradient = arena_take(tape->arena, tensor->rows * tensor->columns, sizeof(float));
+    if (!tensor->gradient) tensor->gradient = take_gradient(tape, tensor->rows * tensor->columns);
     return tensor->gradient;
+}
+
+float *tape_gradient(Tape *tape, Tensor *tensor) {
+    float beta, *gradient = tape_gradient_target(tape, tensor, &beta);
+    if (beta == 0) memset(gradient, 0, tensor->rows * tensor->columns * sizeof *gradient);
+    return gradient;
+}
+
+void tape_pass_gradient(Tape *tape, Tensor *y, Tensor *x) {
+    if (!x->needs_gradient) return;
+    if (x->gradient) {
+        add_elements(x->rows * x->columns, y->gradient, tape_gradient(tape, x));
+    } else {
+        x->gradient = y->gradient;
+        y->gradient = NULL;
+    }
 }
 
 Matrix tape_round(Tape *tape, const float *values, size_t rows, size_t columns) {
@@ -81,8 +119,15 @@ void tape_take_rounded(Tape *tape, Tensor *tensor) {
 void tape_backward(Tape *tape, Tensor *loss) {
     assert(tape->recording && loss->rows * loss->columns == 1);
     *tape_gradient(tape, loss) = 1.0f;
-    for (size_t i = tape->count; i-- > 0;)
-        tape->nodes[i].backward(tape, tape->nodes[i].context);
+    for (size_t i = tape->count; i-- > 0;) {
+        const TapeNode *node = &tape->nodes[i];
+        Tensor *y = node->y;
+        const size_t count = y->rows * y->columns;
+        if (y->gradient) node->backward(tape, node->context);
+        tape_release(tape, y->value, count * sizeof *y->value);
+        tape_release(tape, y->gradient, count * sizeof *y->gradient);
+        tape_release(tape, y->rounded, count * sizeof *y->rounded);
+    }
 }
 
 uint64_t tape_dropout_seed(Tape *tape) {

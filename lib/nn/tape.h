@@ -24,15 +24,24 @@ typedef struct Tape Tape;
 typedef void (*Backward)(Tape *tape, void *context);
 
 typedef struct TapeNode {
+    Tensor *y; /* what the operator made */
     Backward backward;
     void *context;
 } TapeNode;
+
+/* Memory that no backward step to come will read. */
+typedef struct Piece {
+    unsigned char *bytes;
+    size_t size;
+} Piece;
 
 struct Tape {
     Arena *arena;
     const Backend *backend;
     TapeNode *nodes;
     size_t count, capacity;
+    Piece *pieces; /* what gradients are made of before the arena is asked */
+    size_t piece_count, piece_capacity;
     bool recording;        /* false: forward only, nothing needs a gradient */
     uint64_t dropout_seed; /* of this step */
     uint64_t dropout_uses; /* operators with dropout so far in this step */
@@ -51,8 +60,12 @@ Tensor *tape_tensor(Tape *tape, size_t rows, size_t columns, bool needs_gradient
 /* A tensor over the caller's values, which must outlive the step. */
 Tensor *tape_leaf(Tape *tape, float *value, size_t rows, size_t columns, bool needs_gradient);
 
-/* Appends a backward step; `context` lives in the arena. */
-void tape_record(Tape *tape, Backward backward, void *context);
+/* Appends the backward step of the operator that made y, if y needs a gradient. It is run when y has got one;
+ * after it y's values and gradient are no more. `context` lives in the arena. */
+void tape_record(Tape *tape, Tensor *y, Backward backward, void *context);
+
+/* For a backward step: nothing reads this memory of the arena any more, so that gradients may take it. */
+void tape_release(Tape *tape, void *memory, size_t bytes);
 
 /* The gradient of a tensor, zeroed when it is asked for first. */
 float *tape_gradient(Tape *tape, Tensor *tensor);
@@ -60,6 +73,9 @@ float *tape_gradient(Tape *tape, Tensor *tensor);
 /* As tape_gradient for an operator that overwrites: *beta is 0 and the values are not set when it is the
  * first to write, and 1 when it has to add. */
 float *tape_gradient_target(Tape *tape, Tensor *tensor, float *beta);
+
+/* For the backward step of y, at its end: the gradient of x += that of y. */
+void tape_pass_gradient(Tape *tape, Tensor *y, Tensor *x);
 
 /* A tensor's value as an operand of products, in bf16 too when the backend wants that: rounded once. */
 Matrix tape_matrix(Tape *tape, Tensor *tensor);

@@ -17,7 +17,6 @@ Tensor *append_zero_rows(Tape *tape, Tensor *x, size_t count) {
     Tensor *y = tape_tensor(tape, x->rows + count, x->columns, x->needs_gradient);
     if (size) memcpy(y->value, x->value, size * sizeof(float));
     if (count) memset(y->value + size, 0, count * x->columns * sizeof(float));
-    if (y->needs_gradient)
-        tape_record(tape, append_zero_rows_backward, TAPE_CONTEXT(tape, AppendZeroRows, x, y));
+    tape_record(tape, y, append_zero_rows_backward, TAPE_CONTEXT(tape, AppendZeroRows, x, y));
     return y;
 }

@@ -223,7 +223,6 @@ static void unit_backward(const Attention *attention, const Unit *unit, Scratch 
 
 static void attention_backward(Tape *tape, void *context) {
     const Attention *attention = context;
-    if (!attention->y->gradient) return;
     Tensor *const parts[] = {attention->q.tensor, attention->k.tensor, attention->v.tensor};
     for (size_t i = 0; i < 3; i++)
         if (parts[i]->needs_gradient) tape_gradient(tape, parts[i]);
@@ -234,6 +233,8 @@ static void attention_backward(Tape *tape, void *context) {
         const Unit unit = find_unit(attention, number);
         if (unit.rows && unit.keys) unit_backward(attention, &unit, thread_scratch(scratch, size));
     }
+    tape_release(tape, attention->probabilities,
+                 attention->offsets[attention->queries.count] * sizeof *attention->probabilities);
 }
 
 static void lay_out_probabilities(Tape *tape, Attention *attention) {
@@ -270,7 +271,7 @@ static Tensor *attend(Tape *tape, Part q, Part k, Part v, size_t columns, Segmen
         else
             see_nothing(attention_, &unit);
     }
-    if (y->needs_gradient) tape_record(tape, attention_backward, attention_);
+    tape_record(tape, y, attention_backward, attention_);
     return y;
 }
 

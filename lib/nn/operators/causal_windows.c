@@ -9,7 +9,6 @@ typedef struct CausalWindows {
 /* By sequence, so that each writes to rows of its own. */
 static void causal_windows_backward(Tape *tape, void *context) {
     const CausalWindows *w = context;
-    if (!w->y->gradient) return;
     const size_t columns = w->x->columns, wide = w->y->columns, length = w->length;
     float *dx = tape_gradient(tape, w->x);
 #pragma omp parallel for schedule(static) if (w->y->rows * wide > PARALLEL_ELEMENTS)
@@ -37,8 +36,7 @@ Tensor *causal_windows(Tape *tape, Tensor *x, size_t length, size_t kernel, size
             for (size_t j = 0; j < columns; j++)
                 to[j * kernel] = from ? from[j] : 0;
         }
-    if (y->needs_gradient)
-        tape_record(tape, causal_windows_backward,
-                    TAPE_CONTEXT(tape, CausalWindows, x, y, length, kernel, dilation));
+    tape_record(tape, y, causal_windows_backward,
+                TAPE_CONTEXT(tape, CausalWindows, x, y, length, kernel, dilation));
     return y;
 }

@@ -27,7 +27,6 @@ static void copy_columns(size_t rows, size_t count, const float *from, size_t fr
 
 static void join_columns_backward(Tape *tape, void *context) {
     const Columns *c = context;
-    if (!c->y->gradient) return;
     const size_t rows = c->y->rows, a = c->a->columns, b = c->b->columns;
     if (c->a->needs_gradient) add_columns(rows, a, c->y->gradient, a + b, tape_gradient(tape, c->a), a);
     if (c->b->needs_gradient) add_columns(rows, b, c->y->gradient + a, a + b, tape_gradient(tape, c->b), b);
@@ -38,7 +37,7 @@ Tensor *join_columns(Tape *tape, Tensor *a, Tensor *b) {
     Tensor *y = tape_tensor(tape, a->rows, columns, a->needs_gradient || b->needs_gradient);
     copy_columns(y->rows, a->columns, a->value, a->columns, y->value, columns);
     copy_columns(y->rows, b->columns, b->value, b->columns, y->value + a->columns, columns);
-    if (y->needs_gradient) tape_record(tape, join_columns_backward, TAPE_CONTEXT(tape, Columns, a, b, y, 0));
+    tape_record(tape, y, join_columns_backward, TAPE_CONTEXT(tape, Columns, a, b, y, 0));
     return y;
 }
 
@@ -52,7 +51,6 @@ static void take_columns_backward(Tape *tape, void *context) {
 Tensor *take_columns(Tape *tape, Tensor *x, size_t first, size_t count) {
     Tensor *y = tape_tensor(tape, x->rows, count, x->needs_gradient);
     copy_columns(y->rows, count, x->value + first, x->columns, y->value, count);
-    if (y->needs_gradient)
-        tape_record(tape, take_columns_backward, TAPE_CONTEXT(tape, Columns, x, NULL, y, first));
+    tape_record(tape, y, take_columns_backward, TAPE_CONTEXT(tape, Columns, x, NULL, y, first));
     return y;
 }

@@ -15,7 +15,6 @@ static void multiply_backward(Tape *tape, void *context) {
     const Elementwise *e = context;
     const size_t count = e->y->rows * e->y->columns;
     const float *dy = e->y->gradient;
-    if (!dy) return;
     if (e->a->needs_gradient) add_products(count, dy, e->b->value, tape_gradient(tape, e->a));
     if (e->b->needs_gradient) add_products(count, dy, e->a->value, tape_gradient(tape, e->b));
 }
@@ -26,7 +25,7 @@ Tensor *multiply(Tape *tape, Tensor *a, Tensor *b) {
 #pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < count; i++)
         y->value[i] = a->value[i] * b->value[i];
-    if (y->needs_gradient) tape_record(tape, multiply_backward, TAPE_CONTEXT(tape, Elementwise, a, b, y));
+    tape_record(tape, y, multiply_backward, TAPE_CONTEXT(tape, Elementwise, a, b, y));
     return y;
 }
 
@@ -34,7 +33,6 @@ static void relu_backward(Tape *tape, void *context) {
     const Elementwise *e = context;
     const size_t count = e->y->rows * e->y->columns;
     const float *dy = e->y->gradient, *y = e->y->value;
-    if (!dy) return;
     float *dx = tape_gradient(tape, e->a);
 #pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < count; i++)
@@ -47,6 +45,6 @@ Tensor *relu(Tape *tape, Tensor *x) {
 #pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < count; i++)
         y->value[i] = x->value[i] > 0 ? x->value[i] : 0;
-    if (y->needs_gradient) tape_record(tape, relu_backward, TAPE_CONTEXT(tape, Elementwise, x, NULL, y));
+    tape_record(tape, y, relu_backward, TAPE_CONTEXT(tape, Elementwise, x, NULL, y));
     return y;
 }

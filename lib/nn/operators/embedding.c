@@ -10,7 +10,6 @@ typedef struct EmbeddingSum {
 static void embedding_sum_backward(Tape *tape, void *context) {
     const EmbeddingSum *e = context;
     const size_t rows = e->y->rows, columns = e->y->columns;
-    if (!e->y->gradient) return;
     if (e->base && e->base->needs_gradient)
         add_elements(rows * columns, e->y->gradient, tape_gradient(tape, e->base));
     for (size_t t = 0; t < e->table_count; t++) {
@@ -44,6 +43,6 @@ Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, siz
                 to[j] += from[j];
         }
     }
-    if (y->needs_gradient) tape_record(tape, embedding_sum_backward, e);
+    tape_record(tape, y, embedding_sum_backward, e);
     return y;
 }

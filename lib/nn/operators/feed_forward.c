@@ -2,43 +2,62 @@
 #include "nn/operators/operators.h"
 #include "nn/rounding.h"
 
+#include <string.h>
+
 /* Both layers run over a few rows at a time, so that what is between them stays in the cache. Of it only the
  * activation's input is kept for the backward step. */
+
+/* Values of some rows: in f32, or in bf16 when the backend wants that. */
+typedef struct Rows {
+    float *values;
+    uint16_t *rounded;
+} Rows;
 
 typedef struct FeedForward {
     Tensor *x, *y;
     LinearPair pair;
-    float *before; /* the activation's input [rows, wide] */
+    Rows before; /* the activation's input [rows, wide] */
 } FeedForward;
 
-/* What is between the layers, for some rows: in f32, or in bf16 when the backend wants that. */
-typedef struct Between {
-    float *values;
-    uint16_t *rounded;
-} Between;
+enum { PIECE = 256 }; /* columns at a time */
 
-enum { COLUMNS_AT_ONCE = 256 };
-
-static Between take_between(Tape *tape, size_t rows, size_t wide) {
-    if (tape->backend->rounds) return (Between){NULL, arena_take(tape->arena, rows * wide, sizeof(uint16_t))};
-    return (Between){arena_take(tape->arena, rows * wide, sizeof(float)), NULL};
+static Rows take_rows(Tape *tape, size_t rows, size_t wide) {
+    if (tape->backend->rounds) return (Rows){NULL, arena_take(tape->arena, rows * wide, sizeof(uint16_t))};
+    return (Rows){arena_take(tape->arena, rows * wide, sizeof(float)), NULL};
 }
 
-static Matrix between_matrix(Between between, size_t wide) {
-    return (Matrix){between.values, wide, false, between.rounded, NULL};
+static void release_rows(Tape *tape, Rows rows, size_t count) {
+    tape_release(tape, rows.values, count * sizeof *rows.values);
+    tape_release(tape, rows.rounded, count * sizeof *rows.rounded);
 }
 
-/* before += bias; between = activation(before). */
-static void activate(size_t rows, size_t wide, Activation activation, const float *bias, float *before,
-                     Between between) {
+static Rows part_of_rows(Rows rows, size_t first) {
+    return (Rows){rows.values ? rows.values + first : NULL, rows.rounded ? rows.rounded + first : NULL};
+}
+
+static Matrix rows_matrix(Rows rows, size_t wide) {
+    return (Matrix){rows.values, wide, false, rows.rounded, NULL};
+}
+
+static void put_rows(Rows rows, size_t at, size_t count, const float *from) {
+    if (rows.rounded)
+        round_row(count, from, rows.rounded + at);
+    else
+        memcpy(rows.values + at, from, count * sizeof *from);
+}
+
+/* z += bias; before = z (NULL: that is where z is, or it is not kept); between = activation(z). */
+static void activate(size_t rows, size_t wide, Activation activation, const float *bias, float *z,
+                     const Rows *before, Rows between) {
 #pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < wide; j += ROW_PIECE) {
-            const size_t count = smaller(ROW_PIECE, wide - j), at = i * wide + j;
-            float piece[ROW_PIECE], *to = between.values ? between.values + at : piece;
-            add_row(count, bias + j, before + at);
-            activate_row(activation, count, before + at, to);
-            if (between.rounded) round_row(count, piece, between.rounded + at);
+        for (size_t j = 0; j < wide; j += PIECE) {
+            const size_t count = smaller(PIECE, wide - j), at = i * wide + j;
+            float piece[PIECE];
+            add_row(count, bias + j, z + at);
+            if (before) put_rows(*before, at, count, z + at);
+            activate_row(activation, count, z + at, piece);
+            put_rows(between, at, count, piece);
         }
 }
 
@@ -50,17 +69,18 @@ static void add_bias(size_t rows, size_t columns, const float *bias, float *y) {
 
 /* between = activation(before) again; gradient = gradient · activation′(before), in place, and in bf16 when
  * `rounded` is there; its column sums are added to bias_gradient (NULL: not). */
-static void activate_backward(size_t rows, size_t wide, Activation activation, const float *before,
-                              Between between, float *gradient, uint16_t *rounded, float *bias_gradient) {
+static void activate_backward(size_t rows, size_t wide, Activation activation, Rows before, Rows between,
+                              float *gradient, uint16_t *rounded, float *bias_gradient) {
 #pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
-    for (size_t j = 0; j < wide; j += COLUMNS_AT_ONCE) {
-        const size_t count = smaller(COLUMNS_AT_ONCE, wide - j);
-        float piece[COLUMNS_AT_ONCE], sums[COLUMNS_AT_ONCE] = {0};
+    for (size_t j = 0; j < wide; j += PIECE) {
+        const size_t count = smaller(PIECE, wide - j);
+        float z[PIECE], piece[PIECE], sums[PIECE] = {0};
         for (size_t i = 0; i < rows; i++) {
             const size_t at = i * wide + j;
-            activate_row_backward(activation, count, before + at,
-                                  between.values ? between.values + at : piece, gradient + at);
-            if (between.rounded) round_row(count, piece, between.rounded + at);
+            if (before.rounded) widen_row(count, before.rounded + at, z);
+            activate_row_backward(activation, count, before.rounded ? z : before.values + at, piece,
+                                  gradient + at);
+            put_rows(between, at, count, piece);
             if (rounded) round_row(count, gradient + at, rounded + at);
             add_row(count, gradient + at, sums);
         }
@@ -75,17 +95,17 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
     const LinearPair *pair = &f->pair;
     const size_t in = f->x->columns, wide = pair->wide_weight->rows;
     const float *dy = f->y->gradient + first * in;
-    const Between between = take_between(tape, rows, wide);
+    const Rows between = take_rows(tape, rows, wide);
     float *gradient = arena_take(tape->arena, rows * wide, sizeof *gradient);
     uint16_t *rounded = backend->rounds ? arena_take(tape->arena, rows * wide, sizeof *rounded) : NULL;
     const Matrix dy_matrix = tape_round(tape, dy, rows, in), dz = {gradient, wide, false, rounded, NULL};
     const bool trains = pair->wide_weight->trainable;
 
     backend->matmul(rows, wide, in, dy_matrix, parameter_matrix(pair->narrow_weight), 0, gradient, wide);
-    activate_backward(rows, wide, pair->activation, f->before + first * wide, between, gradient, rounded,
-                      trains ? pair->wide_bias->gradient : NULL);
+    activate_backward(rows, wide, pair->activation, part_of_rows(f->before, first * wide), between, gradient,
+                      rounded, trains ? pair->wide_bias->gradient : NULL);
     if (trains) {
-        backend->matmul(in, wide, rows, transposed(dy_matrix), between_matrix(between, wide), 1,
+        backend->matmul(in, wide, rows, transposed(dy_matrix), rows_matrix(between, wide), 1,
                         pair->narrow_weight->gradient, wide);
         add_column_sums(rows, in, dy, pair->narrow_bias->gradient);
         backend->matmul(wide, in, rows, transposed(dz), rows_from(x, first), 1, pair->wide_weight->gradient,
@@ -98,7 +118,6 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
 static void feed_forward_backward(Tape *tape, void *context) {
     const FeedForward *f = context;
     const LinearPair *pair = &f->pair;
-    if (!f->y->gradient) return;
     const size_t all = f->x->rows, step = rows_at_once(pair->wide_weight->rows);
     const Matrix x = tape_matrix(tape, f->x);
     float beta = 0;
@@ -108,6 +127,7 @@ static void feed_forward_backward(Tape *tape, void *context) {
         rows_backward(tape, f, first, smaller(step, all - first), x, dx, beta);
         arena_rewind(tape->arena, mark);
     }
+    release_rows(tape, f->before, all * pair->wide_weight->rows);
     if (!pair->wide_weight->trainable) return;
     parameter_touch(pair->wide_weight);
     parameter_touch(pair->wide_bias);
@@ -119,23 +139,24 @@ Tensor *feed_forward(Tape *tape, Tensor *x, const LinearPair *pair) {
     const Backend *backend = tape->backend;
     const size_t all = x->rows, in = x->columns, wide = pair->wide_weight->rows, step = rows_at_once(wide);
     Tensor *y = tape_tensor(tape, all, in, x->needs_gradient || pair->wide_weight->trainable);
-    const bool keeps = y->needs_gradient;
-    float *kept = keeps ? arena_take(tape->arena, all * wide, sizeof *kept) : NULL;
+    const Rows kept = y->needs_gradient ? take_rows(tape, all, wide) : (Rows){0};
     const Matrix input = tape_matrix(tape, x);
     const Matrix first_weights = parameter_matrix(pair->wide_weight);
     const Matrix second_weights = parameter_matrix(pair->narrow_weight);
     const ArenaMark mark = arena_mark(tape->arena);
-    const Between between = take_between(tape, smaller(step, all), wide);
-    float *passing = keeps ? NULL : arena_take(tape->arena, smaller(step, all) * wide, sizeof *passing);
+    const Rows between = take_rows(tape, smaller(step, all), wide);
+    float *passing = kept.values ? NULL : arena_take(tape->arena, smaller(step, all) * wide, sizeof *passing);
     for (size_t first = 0; first < all; first += step) {
         const size_t rows = smaller(step, all - first);
-        float *before = keeps ? kept + first * wide : passing, *to = y->value + first * in;
-        backend->matmul(rows, wide, in, rows_from(input, first), transposed(first_weights), 0, before, wide);
-        activate(rows, wide, pair->activation, pair->wide_bias->value, before, between);
-        backend->matmul(rows, in, wide, between_matrix(between, wide), transposed(second_weights), 0, to, in);
+        const Rows before = part_of_rows(kept, first * wide);
+        float *z = kept.values ? before.values : passing, *to = y->value + first * in;
+        backend->matmul(rows, wide, in, rows_from(input, first), transposed(first_weights), 0, z, wide);
+        activate(rows, wide, pair->activation, pair->wide_bias->value, z, before.rounded ? &before : NULL,
+                 between);
+        backend->matmul(rows, in, wide, rows_matrix(between, wide), transposed(second_weights), 0, to, in);
         add_bias(rows, in, pair->narrow_bias->value, to);
     }
     arena_rewind(tape->arena, mark);
-    if (keeps) tape_record(tape, feed_forward_backward, TAPE_CONTEXT(tape, FeedForward, x, y, *pair, kept));
+    tape_record(tape, y, feed_forward_backward, TAPE_CONTEXT(tape, FeedForward, x, y, *pair, kept));
     return y;
 }

@@ -68,7 +68,6 @@ static void weight_backward(Tape *tape, const Recurrence *recurrence, const floa
 
 static void recurrence_backward(Tape *tape, void *context) {
     const Recurrence *recurrence = context;
-    if (!recurrence->y->gradient) return;
     const size_t d = recurrence->y->columns, length = recurrence->length, sequences = recurrence->sequences;
     float *input_gradient = recurrence->inputs->needs_gradient
                                 ? tape_gradient(tape, recurrence->inputs)
@@ -83,7 +82,7 @@ static void recurrence_backward(Tape *tape, void *context) {
         if (t)
             tape->backend->matmul(sequences, d, 3 * d,
                                   matrix_of(product_gradient + t * 3 * d, length * 3 * d),
-                                  matrix_of(recurrence->recurrent->value, d), 1, carried, d);
+                                  parameter_matrix(recurrence->recurrent), 1, carried, d);
     }
     if (recurrence->recurrent->trainable) weight_backward(tape, recurrence, product_gradient);
 }
@@ -98,11 +97,11 @@ Tensor *gated_recurrence(Tape *tape, Tensor *inputs, Parameter *recurrent, size_
     for (size_t t = 0; t < length; t++) {
         if (t)
             tape->backend->matmul(sequences, 3 * d, d, matrix_of(y->value + (t - 1) * d, length * d),
-                                  transposed(matrix_of(recurrent->value, d)), 0, products, 3 * d);
+                                  transposed(parameter_matrix(recurrent)), 0, products, 3 * d);
 #pragma omp parallel for schedule(static) if (sequences * d > PARALLEL_ELEMENTS / 4)
         for (size_t s = 0; s < sequences; s++)
             step_forward(recurrence, s * length + t, t == 0, products + s * 3 * d);
     }
-    if (y->needs_gradient) tape_record(tape, recurrence_backward, recurrence);
+    tape_record(tape, y, recurrence_backward, recurrence);
     return y;
 }

@@ -8,7 +8,6 @@ typedef struct GatherRows {
 
 static void gather_rows_backward(Tape *tape, void *context) {
     const GatherRows *g = context;
-    if (!g->y->gradient) return;
     scatter_add_rows(g->y->rows, g->y->columns, g->y->gradient, g->rows, 0, -1, tape_gradient(tape, g->x));
 }
 
@@ -18,7 +17,6 @@ Tensor *gather_rows(Tape *tape, Tensor *x, const uint32_t *rows, size_t count) {
 #pragma omp parallel for schedule(static) if (count * columns > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < count; i++)
         memcpy(y->value + i * columns, x->value + rows[i] * columns, columns * sizeof(float));
-    if (y->needs_gradient)
-        tape_record(tape, gather_rows_backward, TAPE_CONTEXT(tape, GatherRows, x, y, rows));
+    tape_record(tape, y, gather_rows_backward, TAPE_CONTEXT(tape, GatherRows, x, y, rows));
     return y;
 }

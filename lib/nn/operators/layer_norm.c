@@ -8,8 +8,8 @@
 typedef struct LayerNorm {
     Tensor *residual, *x, *y; /* residual is NULL for the plain layer norm */
     Parameter *weight, *bias;
-    float *normalised; /* [rows, columns]: (sum − mean) / deviation */
-    float *inverse;    /* by row: 1 / deviation */
+    float *normalised; /* [rows, columns]: (sum − mean) / deviation; NULL without backward */
+    float *inverse;    /* by row: 1 / deviation; NULL without backward */
     bool drops;
     Dropout dropout;
 } LayerNorm;
@@ -35,7 +35,8 @@ static void layer_norm_forward(const LayerNorm *norm, double epsilon) {
     const float *weight = norm->weight->value, *bias = norm->bias->value;
 #pragma omp parallel for schedule(static) if (norm->x->rows * columns > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < norm->x->rows; i++) {
-        float *y = norm->y->value + i * columns, *normalised = norm->normalised + i * columns;
+        float *y = norm->y->value + i * columns;
+        float *normalised = norm->normalised ? norm->normalised + i * columns : y;
         const float *sum = norm->x->value + i * columns;
         if (norm->residual) {
             add_residual_row(norm, i, normalised);
@@ -50,7 +51,7 @@ static void layer_norm_forward(const LayerNorm *norm, double epsilon) {
         for (size_t j = 0; j < columns; j++)
             squares += (sum[j] - mean) * (sum[j] - mean);
         const float inverse = 1.0f / sqrtf(squares / (float)columns + (float)epsilon);
-        norm->inverse[i] = inverse;
+        if (norm->inverse) norm->inverse[i] = inverse;
 #pragma omp simd
         for (size_t j = 0; j < columns; j++) {
             const float value = (sum[j] - mean) * inverse;
@@ -127,7 +128,6 @@ static float *take_gradient(Tape *tape, Tensor *tensor, bool *adds) {
 
 static void layer_norm_backward(Tape *tape, void *context) {
     const LayerNorm *norm = context;
-    if (!norm->y->gradient) return;
     const size_t rows = norm->x->rows, columns = norm->x->columns;
     const size_t blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
     LayerNormGradients to;
@@ -142,6 +142,7 @@ static void layer_norm_backward(Tape *tape, void *context) {
         if (norm->bias->trainable) add_row(columns, sums, norm->bias->gradient);
         if (norm->weight->trainable) add_row(columns, sums + columns, norm->weight->gradient);
     }
+    tape_release(tape, norm->normalised, rows * columns * sizeof *norm->normalised);
     if (norm->bias->trainable) parameter_touch(norm->bias);
     if (norm->weight->trainable) parameter_touch(norm->weight);
 }
@@ -154,12 +155,12 @@ Tensor *residual_layer_norm(Tape *tape, Tensor *residual, Tensor *x, double drop
     const bool drops = residual && tape->recording && dropout_rate > 0;
     LayerNorm *norm =
         TAPE_CONTEXT(tape, LayerNorm, residual, x, y, weight, bias,
-                     arena_take(tape->arena, x->rows * x->columns, sizeof(float)),
-                     arena_take(tape->arena, x->rows, sizeof(float)), drops,
+                     needs ? arena_take(tape->arena, x->rows * x->columns, sizeof(float)) : NULL,
+                     needs ? arena_take(tape->arena, x->rows, sizeof(float)) : NULL, drops,
                      drops ? dropout_create(dropout_rate, tape_dropout_seed(tape)) : (Dropout){0});
     tape_take_rounded(tape, y);
     layer_norm_forward(norm, epsilon);
-    if (y->needs_gradient) tape_record(tape, layer_norm_backward, norm);
+    tape_record(tape, y, layer_norm_backward, norm);
     return y;
 }
 

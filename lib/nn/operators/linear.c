@@ -43,7 +43,6 @@ static void activate_backward(const Linear *l, size_t first, size_t rows, float 
 
 static void linear_backward(Tape *tape, void *context) {
     const Linear *l = context;
-    if (!l->y->gradient) return;
     const size_t all = l->x->rows, in = l->x->columns, out = l->y->columns;
     const size_t step = rows_at_once(in > out ? in : out);
     const Matrix x = l->weight->trainable ? tape_matrix(tape, l->x) : (Matrix){0};
@@ -85,8 +84,6 @@ Tensor *linear(Tape *tape, Tensor *x, Parameter *weight, Parameter *bias, Activa
             activate(rows, out, activation, bias ? bias->value : NULL, before + first * out,
                      y->value + first * out);
     }
-    if (y->needs_gradient)
-        tape_record(tape, linear_backward,
-                    TAPE_CONTEXT(tape, Linear, x, y, weight, bias, activation, before));
+    tape_record(tape, y, linear_backward, TAPE_CONTEXT(tape, Linear, x, y, weight, bias, activation, before));
     return y;
 }

@@ -14,7 +14,6 @@ typedef struct NormaliseRows {
 static void normalise_rows_backward(Tape *tape, void *context) {
     const NormaliseRows *n = context;
     const size_t rows = n->y->rows, columns = n->y->columns;
-    if (!n->y->gradient) return;
     float *all = tape_gradient(tape, n->x);
 #pragma omp parallel for schedule(static) if (rows * columns > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++) {
@@ -47,6 +46,6 @@ Tensor *normalise_rows(Tape *tape, Tensor *x) {
         for (size_t j = 0; j < columns; j++)
             y->value[i * columns + j] = from[j] * inverse;
     }
-    if (y->needs_gradient) tape_record(tape, normalise_rows_backward, (void *)n);
+    tape_record(tape, y, normalise_rows_backward, (void *)n);
     return y;
 }

@@ -8,21 +8,27 @@ typedef struct Residual {
     Dropout dropout;
 } Residual;
 
+/* to = dropout(from), or to += it. */
+static void put_dropped(size_t count, const float *from, const Residual *r, bool adds, float *to) {
+    const Dropout dropout_ = r->dropout;
+    if (adds) {
+#pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
+        for (size_t i = 0; i < count; i++)
+            to[i] += r->drops ? from[i] * dropout_factor(dropout_, i) : from[i];
+    } else {
+#pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
+        for (size_t i = 0; i < count; i++)
+            to[i] = r->drops ? from[i] * dropout_factor(dropout_, i) : from[i];
+    }
+}
+
 static void residual_backward(Tape *tape, void *context) {
     const Residual *r = context;
-    const size_t count = r->y->rows * r->y->columns;
-    const float *dy = r->y->gradient;
-    if (!dy) return;
-    if (r->residual && r->residual->needs_gradient) add_elements(count, dy, tape_gradient(tape, r->residual));
-    if (!r->x->needs_gradient) return;
-    float *dx = tape_gradient(tape, r->x);
-    if (!r->drops) {
-        add_elements(count, dy, dx);
-        return;
+    if (r->x->needs_gradient) {
+        float beta, *dx = tape_gradient_target(tape, r->x, &beta);
+        put_dropped(r->y->rows * r->y->columns, r->y->gradient, r, beta != 0, dx);
     }
-#pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < count; i++)
-        dx[i] += dy[i] * dropout_factor(r->dropout, i);
+    if (r->residual) tape_pass_gradient(tape, r->y, r->residual);
 }
 
 /* y = residual + dropout(x); one loop for each case, so that each is vectorised. */
@@ -49,7 +55,7 @@ Tensor *residual_add(Tape *tape, Tensor *residual, Tensor *x, double dropout_rat
                      drops ? dropout_create(dropout_rate, tape_dropout_seed(tape)) : (Dropout){.scale = 1});
     const size_t count = y->rows * y->columns;
     add_dropped(count, residual ? residual->value : NULL, x->value, r, y->value);
-    if (y->needs_gradient) tape_record(tape, residual_backward, (void *)r);
+    tape_record(tape, y, residual_backward, (void *)r);
     return y;
 }
 

@@ -19,7 +19,6 @@ static void copy_rows(float *to, const float *from, size_t rows, size_t columns)
 
 static void join_segments_backward(Tape *tape, void *context) {
     const JoinSegments *join = context;
-    if (!join->y->gradient) return;
     const size_t columns = join->y->columns;
     const size_t *a = join->a_segments.offsets, *b = join->b_segments.offsets;
     float *da = join->a->needs_gradient ? tape_gradient(tape, join->a) : NULL;
@@ -51,15 +50,13 @@ Tensor *join_segments(Tape *tape, Tensor *a, Segments a_segments, Tensor *b, Seg
         copy_rows(to + first * columns, b->value + b_segments.offsets[i] * columns,
                   segments_length(b_segments, i), columns);
     }
-    if (y->needs_gradient)
-        tape_record(tape, join_segments_backward,
-                    TAPE_CONTEXT(tape, JoinSegments, a, b, y, NULL, a_segments, b_segments));
+    tape_record(tape, y, join_segments_backward,
+                TAPE_CONTEXT(tape, JoinSegments, a, b, y, NULL, a_segments, b_segments));
     return y;
 }
 
 static void prepend_row_backward(Tape *tape, void *context) {
     const JoinSegments *join = context;
-    if (!join->y->gradient) return;
     const size_t columns = join->y->columns;
     const size_t *b = join->b_segments.offsets;
     float *db = join->b->needs_gradient ? tape_gradient(tape, join->b) : NULL;
@@ -86,15 +83,13 @@ Tensor *prepend_row(Tape *tape, Parameter *row, Tensor *x, Segments segments, Se
         copy_rows(to + columns, x->value + segments.offsets[i] * columns, segments_length(segments, i),
                   columns);
     }
-    if (y->needs_gradient)
-        tape_record(tape, prepend_row_backward,
-                    TAPE_CONTEXT(tape, JoinSegments, NULL, x, y, row, {0}, segments));
+    tape_record(tape, y, prepend_row_backward,
+                TAPE_CONTEXT(tape, JoinSegments, NULL, x, y, row, {0}, segments));
     return y;
 }
 
 static void segment_mean_backward(Tape *tape, void *context) {
     const SegmentRow *mean = context;
-    if (!mean->y->gradient) return;
     const size_t columns = mean->y->columns;
     float *dx = tape_gradient(tape, mean->x);
 #pragma omp parallel for schedule(static) if (mean->x->rows * columns > PARALLEL_ELEMENTS)
@@ -121,14 +116,12 @@ Tensor *segment_mean(Tape *tape, Tensor *x, Segments segments) {
         for (size_t j = 0; length && j < columns; j++)
             to[j] /= (float)length;
     }
-    if (y->needs_gradient)
-        tape_record(tape, segment_mean_backward, TAPE_CONTEXT(tape, SegmentRow, x, y, segments));
+    tape_record(tape, y, segment_mean_backward, TAPE_CONTEXT(tape, SegmentRow, x, y, segments));
     return y;
 }
 
 static void segment_first_backward(Tape *tape, void *context) {
     const SegmentRow *first = context;
-    if (!first->y->gradient) return;
     const size_t columns = first->y->columns;
     float *dx = tape_gradient(tape, first->x);
 #pragma omp parallel for schedule(static) if (first->y->rows * columns > PARALLEL_ELEMENTS)
@@ -150,7 +143,6 @@ Tensor *segment_first(Tape *tape, Tensor *x, Segments segments) {
         else
             memset(to, 0, columns * sizeof *to);
     }
-    if (y->needs_gradient)
-        tape_record(tape, segment_first_backward, TAPE_CONTEXT(tape, SegmentRow, x, y, segments));
+    tape_record(tape, y, segment_first_backward, TAPE_CONTEXT(tape, SegmentRow, x, y, segments));
     return y;
 }

@@ -9,7 +9,6 @@ typedef struct SoftmaxCrossEntropy {
 
 static void softmax_cross_entropy_backward(Tape *tape, void *context) {
     const SoftmaxCrossEntropy *entropy = context;
-    if (!entropy->loss->gradient) return;
     const size_t count = entropy->logits->rows * entropy->logits->columns;
     const float factor = *entropy->loss->gradient;
     float *to = tape_gradient(tape, entropy->logits);
@@ -37,6 +36,6 @@ Tensor *softmax_cross_entropy(Tape *tape, Tensor *logits, const uint32_t *classe
         total +=
             row_loss(logits->value + i * columns, columns, classes[i], rows, entropy->gradient + i * columns);
     *loss->value = rows ? (float)(total / (double)rows) : 0;
-    if (loss->needs_gradient) tape_record(tape, softmax_cross_entropy_backward, entropy);
+    tape_record(tape, loss, softmax_cross_entropy_backward, entropy);
     return loss;
 }

@@ -21,7 +21,6 @@ static void add_scaled(size_t count, float factor, const float *from, float *to)
 
 static void tiled_loss_backward(Tape *tape, void *context) {
     const TiledLoss *tiled = context;
-    if (!tiled->loss->gradient) return;
     const float factor = *tiled->loss->gradient;
     Tensor *x = tiled->x, *candidates = tiled->candidates;
     if (x->needs_gradient)
@@ -73,6 +72,6 @@ Tensor *tiled_loss(Tape *tape, Tensor *x, Tensor *candidates, RowLoss row_loss, 
         if (loss->needs_gradient) tile_backward(tape, tiled, first, rows, scores);
     }
     *loss->value = all ? (float)(total / (double)all) : 0;
-    if (loss->needs_gradient) tape_record(tape, tiled_loss_backward, tiled);
+    tape_record(tape, loss, tiled_loss_backward, tiled);
     return loss;
 }

@@ -8,7 +8,6 @@ typedef struct WeightedSum {
 
 static void weighted_sum_backward(Tape *tape, void *context) {
     const WeightedSum *sum = context;
-    if (!sum->y->gradient) return;
     for (size_t i = 0; i < sum->count; i++)
         if (sum->losses[i]->needs_gradient)
             *tape_gradient(tape, sum->losses[i]) += (float)sum->weights[i] * *sum->y->gradient;
@@ -27,6 +26,6 @@ Tensor *weighted_sum(Tape *tape, Tensor *const *losses, const double *weights, s
     }
     sum->y = tape_tensor(tape, 1, 1, needs);
     *sum->y->value = (float)total;
-    if (sum->y->needs_gradient) tape_record(tape, weighted_sum_backward, sum);
+    tape_record(tape, sum->y, weighted_sum_backward, sum);
     return sum->y;
 }
