@@ -23,7 +23,7 @@ typedef struct PackItem {
 /* Threads take items in order, decode them into slots and go on; whoever finishes the one that is next to be
  * stored stores it and all that are ready behind it. So no thread waits but for a slot, and asleep: an
  * ordered loop of OpenMP would spin, which on a busy machine takes away the processor that it waits for. */
-typedef struct Packing {
+typedef struct PackJob {
     ImagePack *pack;
     const ImageSource *source;
     const NameTable *items;
@@ -37,7 +37,7 @@ typedef struct Packing {
     PackItem *slots;
     size_t slot_count;
     bool is_storing, failed;
-} Packing;
+} PackJob;
 
 static void list(size_t number, PackChoice choice, const char *message) {
     void (*say)(const char *, ...) = choice == PACK_ERROR ? log_error : log_warning;
@@ -49,28 +49,28 @@ static void list_rest(size_t count, const char *what) {
 }
 
 /* Done first, for it costs next to nothing. */
-static bool find_all(Packing *packing) {
-    ImagePack *pack = packing->pack;
+static bool find_all(PackJob *job) {
+    ImagePack *pack = job->pack;
     Error message;
-    for (size_t i = 0; i < packing->count; i++) {
+    for (size_t i = 0; i < job->count; i++) {
         size_t size;
-        const char *name = name_table_name(packing->items, i, &size);
-        const int found = packing->source->find(packing->source->context, name, size, packing->error);
+        const char *name = name_table_name(job->items, i, &size);
+        const int found = job->source->find(job->source->context, name, size, job->error);
         if (found < 0) return false;
         if (found) continue;
-        error_set(&message, "item %s has no image in %s", name, packing->source->name);
+        error_set(&message, "item %s has no image in %s", name, job->source->name);
         list(++pack->missing_count, pack->missing, message.message);
     }
     list_rest(pack->missing_count, "without an image");
     if (!pack->missing_count || pack->missing != PACK_ERROR) return true;
-    return error_set(packing->error,
+    return error_set(job->error,
                      "%zu of %zu items have no image in %s; --missing zero or skip goes on without",
-                     pack->missing_count, packing->count, packing->source->name);
+                     pack->missing_count, job->count, job->source->name);
 }
 
-static void load(const Packing *packing, size_t number, PackItem *item, ImageResizer *resizer) {
-    const ImageSource *source = packing->source;
-    item->name = name_table_name(packing->items, number, &item->name_size);
+static void load(const PackJob *job, size_t number, PackItem *item, ImageResizer *resizer) {
+    const ImageSource *source = job->source;
+    item->name = name_table_name(job->items, number, &item->name_size);
     item->is_found = source->find(source->context, item->name, item->name_size, &item->error) > 0;
     item->warning.message[0] = 0;
     if (!item->is_found) return;
@@ -80,115 +80,113 @@ static void load(const Packing *packing, size_t number, PackItem *item, ImageRes
 }
 
 /* What to do about an item that has no usable image: true when it is to be stored as black. */
-static bool replace(Packing *packing, PackItem *item) {
-    ImagePack *pack = packing->pack;
+static bool replace(PackJob *job, PackItem *item) {
+    ImagePack *pack = job->pack;
     const PackChoice choice = item->is_found ? pack->broken : pack->missing;
     if (item->is_found) list(++pack->broken_count, choice, item->error.message);
     if (choice != PACK_ZERO) return false;
-    memset(item->pixels, 0, packing->image_bytes);
+    memset(item->pixels, 0, job->image_bytes);
     return true;
 }
 
 /* Called for one item at a time, in their order. */
-static bool store(Packing *packing, PackItem *item) {
-    ImagePack *pack = packing->pack;
+static bool store(PackJob *job, PackItem *item) {
+    ImagePack *pack = job->pack;
     const bool is_usable = item->is_found && item->is_loaded;
-    if (!is_usable && !replace(packing, item)) return true;
+    if (!is_usable && !replace(job, item)) return true;
     if (is_usable && item->warning.message[0]) {
         pack->damaged_count++;
         log_detail("damaged, kept: %s", item->warning.message);
     }
     if (pack->broken == PACK_ERROR && pack->broken_count) return true; /* nothing will be kept */
-    if (!image_store_put(packing->writer, item->name, item->name_size, item->pixels, packing->error))
-        return false;
+    if (!image_store_put(job->writer, item->name, item->name_size, item->pixels, job->error)) return false;
     pack->packed++;
     return true;
 }
 
-static PackItem *slot_of(const Packing *packing, size_t number) {
-    return &packing->slots[number % packing->slot_count];
+static PackItem *slot_of(const PackJob *job, size_t number) {
+    return &job->slots[number % job->slot_count];
 }
 
 /* Under the lock, which is given up while an item is stored. */
-static void store_ready(Packing *packing) {
-    packing->is_storing = true;
+static void store_ready(PackJob *job) {
+    job->is_storing = true;
     PackItem *item;
-    while (!packing->failed && (item = slot_of(packing, packing->stored))->is_ready) {
-        pthread_mutex_unlock(&packing->lock);
-        const bool fine = store(packing, item);
-        progress_update(&packing->progress, packing->stored + 1);
-        pthread_mutex_lock(&packing->lock);
+    while (!job->failed && (item = slot_of(job, job->stored))->is_ready) {
+        pthread_mutex_unlock(&job->lock);
+        const bool fine = store(job, item);
+        progress_update(&job->progress, job->stored + 1);
+        pthread_mutex_lock(&job->lock);
         item->is_ready = false;
-        packing->failed = !fine;
-        packing->stored++;
-        pthread_cond_broadcast(&packing->moved);
+        job->failed = !fine;
+        job->stored++;
+        pthread_cond_broadcast(&job->moved);
     }
-    packing->is_storing = false;
+    job->is_storing = false;
 }
 
-static void work(Packing *packing, ImageResizer *resizer) {
-    pthread_mutex_lock(&packing->lock);
-    while (packing->taken < packing->count && !packing->failed) {
-        const size_t number = packing->taken++;
-        while (number >= packing->stored + packing->slot_count && !packing->failed)
-            pthread_cond_wait(&packing->moved, &packing->lock);
-        if (packing->failed) break;
-        PackItem *item = slot_of(packing, number);
-        pthread_mutex_unlock(&packing->lock);
-        load(packing, number, item, resizer);
-        pthread_mutex_lock(&packing->lock);
+static void work(PackJob *job, ImageResizer *resizer) {
+    pthread_mutex_lock(&job->lock);
+    while (job->taken < job->count && !job->failed) {
+        const size_t number = job->taken++;
+        while (number >= job->stored + job->slot_count && !job->failed)
+            pthread_cond_wait(&job->moved, &job->lock);
+        if (job->failed) break;
+        PackItem *item = slot_of(job, number);
+        pthread_mutex_unlock(&job->lock);
+        load(job, number, item, resizer);
+        pthread_mutex_lock(&job->lock);
         item->is_ready = true;
-        if (!packing->is_storing) store_ready(packing);
+        if (!job->is_storing) store_ready(job);
     }
-    pthread_mutex_unlock(&packing->lock);
+    pthread_mutex_unlock(&job->lock);
 }
 
-static bool take_slots(Packing *packing) {
-    packing->slot_count = (size_t)parallel_threads() * SLOTS_PER_THREAD;
-    packing->slots = memory_need(packing->slot_count, sizeof *packing->slots);
-    for (size_t i = 0; i < packing->slot_count; i++)
-        if (!(packing->slots[i].pixels = memory_allocate(packing->image_bytes, 1, packing->error)))
-            return false;
+static bool take_slots(PackJob *job) {
+    job->slot_count = (size_t)parallel_threads() * SLOTS_PER_THREAD;
+    job->slots = memory_need(job->slot_count, sizeof *job->slots);
+    for (size_t i = 0; i < job->slot_count; i++)
+        if (!(job->slots[i].pixels = memory_allocate(job->image_bytes, 1, job->error))) return false;
     return true;
 }
 
-static void pack_all(Packing *packing, uint32_t size) {
-    pthread_mutex_init(&packing->lock, NULL);
-    pthread_cond_init(&packing->moved, NULL);
-    progress_start(&packing->progress, "images", packing->count);
+static void pack_all(PackJob *job, uint32_t size) {
+    pthread_mutex_init(&job->lock, NULL);
+    pthread_cond_init(&job->moved, NULL);
+    progress_start(&job->progress, "images", job->count);
 #pragma omp parallel
     {
         ImageResizer *resizer = image_resizer_create(size);
-        work(packing, resizer);
+        work(job, resizer);
         image_resizer_destroy(resizer);
     }
-    progress_finish(&packing->progress);
-    pthread_cond_destroy(&packing->moved);
-    pthread_mutex_destroy(&packing->lock);
+    progress_finish(&job->progress);
+    pthread_cond_destroy(&job->moved);
+    pthread_mutex_destroy(&job->lock);
 }
 
 bool image_pack(ImagePack *pack, const ImageSource *source, const NameTable *items, uint32_t size,
                 ImageStoreWriter *writer, Error *error) {
-    Packing packing = {.pack = pack,
-                       .source = source,
-                       .items = items,
-                       .writer = writer,
-                       .image_bytes = 3 * (size_t)size * size,
-                       .count = name_table_count(items),
-                       .error = error};
+    PackJob job = {.pack = pack,
+                   .source = source,
+                   .items = items,
+                   .writer = writer,
+                   .image_bytes = 3 * (size_t)size * size,
+                   .count = name_table_count(items),
+                   .error = error};
     pack->packed = pack->missing_count = pack->broken_count = pack->damaged_count = 0;
-    if (!find_all(&packing)) return false;
-    if (take_slots(&packing))
-        pack_all(&packing, size);
+    if (!find_all(&job)) return false;
+    if (take_slots(&job))
+        pack_all(&job, size);
     else
-        packing.failed = true;
-    for (size_t i = 0; i < packing.slot_count; i++)
-        free(packing.slots[i].pixels);
-    free(packing.slots);
-    if (packing.failed) return false;
+        job.failed = true;
+    for (size_t i = 0; i < job.slot_count; i++)
+        free(job.slots[i].pixels);
+    free(job.slots);
+    if (job.failed) return false;
     list_rest(pack->broken_count, "broken ones");
     if (pack->broken_count && pack->broken == PACK_ERROR)
         return error_set(error, "%zu of %zu images are broken; --broken zero or skip goes on without",
-                         pack->broken_count, packing.count);
+                         pack->broken_count, job.count);
     return pack->packed || error_set(error, "%s: no usable image of any item", source->name);
 }

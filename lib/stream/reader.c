@@ -5,7 +5,7 @@
 #include "stream/content_hash.h"
 #include "stream/msgpack_json.h"
 #include "stream/msgpack_scan.h"
-#include "stream/zstd_input.h"
+#include "stream/read_ahead.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@ typedef enum ReaderState { READER_RECORDS, READER_AFTER_END, READER_DONE, READER
 
 struct StreamReader {
     char *name;
-    ZstdInput *input;
+    ReadAhead *input;
     unsigned char
         *buffer; /* decompressed bytes: those of the last object, and from `start` on what follows */
     size_t capacity, start, used;
@@ -99,7 +99,7 @@ static bool make_room(StreamReader *reader, Error *error) {
 /* Decompresses some more. *got = 0 at the end of the file. */
 static bool fill(StreamReader *reader, size_t *got, Error *error) {
     if (!make_room(reader, error)) return false;
-    if (!zstd_input_read(reader->input, reader->buffer + reader->used, reader->capacity - reader->used, got,
+    if (!read_ahead_read(reader->input, reader->buffer + reader->used, reader->capacity - reader->used, got,
                          error)) {
         char place[64];
         describe_place(reader, place);
@@ -428,7 +428,7 @@ StreamReader *stream_reader_open(const char *path, Error *error) {
     reader->name = memory_copy_text(name, strlen(name));
     reader->hash = content_hash_create();
     msgpack_unpacked_init(&reader->unpacked);
-    reader->input = zstd_input_open(path, error);
+    reader->input = read_ahead_open(path, error);
     if (reader->input && read_header(reader, error)) return reader;
     stream_reader_close(reader);
     return NULL;
@@ -455,7 +455,7 @@ StreamReader *stream_reader_open_kind(const char *path, const char *kinds, Error
 
 void stream_reader_close(StreamReader *reader) {
     if (!reader) return;
-    zstd_input_close(reader->input);
+    read_ahead_close(reader->input);
     msgpack_unpacked_destroy(&reader->unpacked);
     content_hash_destroy(reader->hash);
     json_decref(reader->header);
