@@ -170,6 +170,9 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libpm.a
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 .PHONY: bench
-bench: $(BUILD)/bench/jobs $(BUILD)/bench/operators ## each job against PyTorch (python3-torch): build/bench/results.tsv
+bench: all $(BUILD)/bench/jobs $(BUILD)/bench/operators ## each job against PyTorch (python3-torch): build/bench/results.tsv
+	@rm -rf $(BUILD)/bench/data
+	@$(BUILD)/bin/pm-synth data $(BUILD)/bench/data --items 300 --users 10 --image-size 240 -q
 	tests/bench/run $(BUILD)/bench
+	tests/bench/scale $(BUILD)
 -include $(wildcard $(BUILD)/tests/bench/*.d)

@@ -28,7 +28,10 @@ bool scorer_ranks(const Recommender *recommender, Tape *tape, const float *vecto
                   const Behaviours *behaviours, Split split, uint32_t candidate_count, double *ranks,
                   Error *error) {
     const size_t dim = (size_t)recommender->settings.dim, columns = (size_t)candidate_count + 1;
-    for (size_t first = 0; first < behaviours->user_count; first += USERS_AT_ONCE) {
+    Packing packing = {0};
+    const Matrix candidates = {vectors, dim, true, NULL, &packing};
+    bool fine = true;
+    for (size_t first = 0; first < behaviours->user_count && fine; first += USERS_AT_ONCE) {
         const size_t left = behaviours->user_count - first,
                      count = left < USERS_AT_ONCE ? left : USERS_AT_ONCE;
         tape_reset(tape, 0);
@@ -37,11 +40,11 @@ bool scorer_ranks(const Recommender *recommender, Tape *tape, const float *vecto
         const Tensor *users =
             last_states(tape, recommender_users(recommender, tape, items, &rows), rows.inputs);
         float *scores = arena_take(tape->arena, count * columns, sizeof *scores);
-        tape->backend->matmul(count, columns, dim, matrix_of(users->value, dim),
-                              transposed(matrix_of(vectors, dim)), 0, scores, columns);
-        if (!rank_rows(behaviours, split, first, count, scores, columns, candidate_count, ranks + first,
-                       error))
-            return false;
+        tape->backend->matmul(count, columns, dim, matrix_of(users->value, dim), candidates, 0, scores,
+                              columns);
+        fine = rank_rows(behaviours, split, first, count, scores, columns, candidate_count, ranks + first,
+                         error);
     }
-    return true;
+    packing_release(&packing);
+    return fine;
 }

@@ -3,7 +3,7 @@
 #ifndef NN_DROPOUT_H
 #define NN_DROPOUT_H
 
-#include "core/random.h"
+#include <stdint.h>
 
 typedef struct Dropout {
     uint64_t seed;
@@ -15,9 +15,18 @@ static inline Dropout dropout_create(double rate, uint64_t seed) {
     return (Dropout){seed, (uint32_t)(rate * 4294967296.0), (float)(1.0 / (1.0 - rate))};
 }
 
+/* MurmurHash3's finalizer over the index, with half of the seed before it and half within. In 32 bits, of which
+ * vector units take most at a time; so it repeats after 2³² elements. */
+static inline uint32_t dropout_hash(uint64_t seed, uint32_t index) {
+    uint32_t bits = index ^ (uint32_t)seed;
+    bits = (bits ^ bits >> 16) * 0x85ebca6bu + (uint32_t)(seed >> 32);
+    bits = (bits ^ bits >> 13) * 0xc2b2ae35u;
+    return bits ^ bits >> 16;
+}
+
 /* What element `index` is multiplied with: 0 or 1 / (1 − rate). */
 static inline float dropout_factor(Dropout dropout, uint64_t index) {
-    return (uint32_t)(random_hash(dropout.seed, index) >> 32) < dropout.threshold ? 0.0f : dropout.scale;
+    return dropout_hash(dropout.seed, (uint32_t)index) < dropout.threshold ? 0.0f : dropout.scale;
 }
 
 #endif

@@ -1,15 +1,18 @@
-/* jobs JOB [--dtype f32|bf16] [--repeats N] [--threads N] [--dim D] [--length L] [--batch B]
+/* jobs JOB [--dtype f32|bf16] [--repeats N] [--threads N] [--dim D] [--length L] [--batch B] [--images DIR]
  *
  * Times one job over made-up data and prints a JSON line: seconds of processor time and of the clock by
- * repetition, after one that warms up, and the GFLOP of the matrix products of one. peer.py does the same
- * work over the same data in PyTorch. */
+ * repetition, after those that warm up, the users, items or images of one (units), and the GFLOP of its
+ * matrix products. peer.py does the same work over the same data in PyTorch. */
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/parallel.h"
+#include "data/image_resize.h"
 #include "eval/ranking.h"
 #include "model/recommender.h"
 #include "nn/optimizer.h"
 
+#include <glob.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,8 +23,9 @@ enum { ITEMS = 3168, USERS = 5755, IMAGE_TOKENS = 50, ENCODED_TEXTS = 128, ENCOD
 
 static struct {
     const char *dtype;
+    const char *images;
     int64_t repeats, dim, length, batch;
-} arguments = {"f32", 3, 64, 20, 0};
+} arguments = {"f32", NULL, 3, 64, 20, 0};
 
 static Option options[] = {
     {.name = "dtype",
@@ -58,12 +62,19 @@ static Option options[] = {
      .minimum = 0,
      .maximum = 100000,
      .help = "users in a step; 0: the job's own"},
+    {.name = "images",
+     .kind = OPTION_TEXT,
+     .value = &arguments.images,
+     .argument = "DIR",
+     .help = "decode: a folder of JPEG files"},
     {0},
 };
 
 static Program program = {
     .name = "jobs",
-    .usage = "id-step | features-step | cached-step | encode-text | encode-image | eval | limit [options]",
+    .usage =
+        "id-step | features-step | cached-step | encode-text | encode-image | eval | decode |\n"
+        "            limit [options]",
     .purpose = "Times a job over made-up data.",
     .example = "  jobs cached-step --dtype bf16 --threads 1",
     .options = options,
@@ -92,7 +103,7 @@ static void print_times(const char *name, const double *times) {
     printf("]");
 }
 
-static void measure(const char *job, void (*work)(void *), void *context) {
+static void measure(const char *job, size_t units, void (*work)(void *), void *context) {
     double *cpu = memory_need((size_t)arguments.repeats, sizeof *cpu);
     double *wall = memory_need((size_t)arguments.repeats, sizeof *wall);
     work(context);
@@ -104,8 +115,8 @@ static void measure(const char *job, void (*work)(void *), void *context) {
         cpu[i] = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
         wall[i] = seconds(CLOCK_MONOTONIC) - start;
     }
-    printf("{\"job\": \"%s\", \"dtype\": \"%s\", \"threads\": %d, \"gflop\": %.3f", job, arguments.dtype,
-           parallel_threads(), 1e-9 * flop / (double)arguments.repeats);
+    printf("{\"job\": \"%s\", \"dtype\": \"%s\", \"threads\": %d, \"units\": %zu, \"gflop\": %.3f", job,
+           arguments.dtype, parallel_threads(), units, 1e-9 * flop / (double)arguments.repeats);
     print_times("cpu", cpu);
     print_times("wall", wall);
     printf("}\n");
@@ -246,7 +257,7 @@ static void time_step(const char *job, Tape *tape, int trained) {
     parameter_set_initialise(step.recommender->parameters, 1);
     parameter_set_make_trainable(step.recommender->parameters);
     optimizer_create(&step.optimizer, step.recommender->parameters);
-    measure(job, run_step, &step);
+    measure(job, step.rows.users, run_step, &step);
 }
 
 typedef struct Encoding {
@@ -295,11 +306,12 @@ static void time_encoding(const char *job, Tape *tape, bool text) {
         e.pixels = memory_need(e.count * 3 * 224 * 224, sizeof *e.pixels);
         fill(e.pixels, e.count * 3 * 224 * 224, 5);
     }
-    measure(job, run_encoding, &e);
+    measure(job, e.count, run_encoding, &e);
 }
 
 typedef struct Evaluation {
     Behaviours behaviours;
+    Packing packing;
     float *users, *items, *scores;
     double *ranks;
     size_t dim;
@@ -310,10 +322,12 @@ enum { USERS_AT_ONCE = 256 };
 static void run_evaluation(void *context) {
     Evaluation *e = context;
     Error error;
+    packing_outdate(&e->packing); /* of these users' items, as the tools do it */
     for (size_t first = 0; first < USERS; first += USERS_AT_ONCE) {
         const size_t count = USERS - first < USERS_AT_ONCE ? USERS - first : USERS_AT_ONCE;
-        count_and_multiply(count, ITEMS + 1, e->dim, matrix_of(e->users + first * e->dim, e->dim),
-                           transposed(matrix_of(e->items, e->dim)), 0, e->scores, ITEMS + 1);
+        const Matrix items = {e->items, e->dim, true, NULL, &e->packing};
+        count_and_multiply(count, ITEMS + 1, e->dim, matrix_of(e->users + first * e->dim, e->dim), items, 0,
+                           e->scores, ITEMS + 1);
         if (!rank_rows(&e->behaviours, SPLIT_TEST, first, count, e->scores, ITEMS + 1, ITEMS,
                        e->ranks + first, &error))
             need(NULL, &error);
@@ -338,7 +352,37 @@ static void time_evaluation(const char *job) {
     e.ranks = memory_need(USERS, sizeof(double));
     fill(e.users, USERS * e.dim, 7);
     fill(e.items, (ITEMS + 1) * e.dim, 8);
-    measure(job, run_evaluation, &e);
+    measure(job, USERS, run_evaluation, &e);
+}
+
+typedef struct Decoding {
+    char **files;
+    size_t count, size;
+    uint8_t *pixels;
+} Decoding;
+
+static void run_decoding(void *context) {
+    const Decoding *d = context;
+    Error error, warning;
+    ImageResizer *resizer = image_resizer_create((uint32_t)d->size);
+    for (size_t i = 0; i < d->count; i++) {
+        size_t size;
+        uint8_t *bytes = need(file_read(d->files[i], SIZE_MAX, &size, &error), &error);
+        const ImageSink sink = image_resizer_sink(resizer, d->pixels);
+        if (!image_decode(bytes, size, &sink, &warning, &error)) need(NULL, &error);
+        free(bytes);
+    }
+    image_resizer_destroy(resizer);
+}
+
+static void time_decoding(const char *job) {
+    glob_t found = {0};
+    char *pattern;
+    if (!arguments.images) options_wrong_usage(&program, "decode needs --images");
+    if (asprintf(&pattern, "%s/*.jpg", arguments.images) < 0 || glob(pattern, 0, NULL, &found))
+        options_wrong_usage(&program, "there is no JPEG file in %s", arguments.images);
+    Decoding d = {found.gl_pathv, found.gl_pathc, 224, memory_need(224 * 224, 3)};
+    measure(job, d.count, run_decoding, &d);
 }
 
 /* The rate of products alone, of the sizes of a block's layers. */
@@ -371,7 +415,7 @@ static void time_limit(const char *job, Tape *tape) {
     }
     parameter_set_initialise(set, 1);
     limit.result = memory_need(1600 * 3072, sizeof(float));
-    measure(job, run_limit, &limit);
+    measure(job, 1, run_limit, &limit);
 }
 
 int main(int argc, char **argv) {
@@ -392,6 +436,8 @@ int main(int argc, char **argv) {
         time_encoding(job, tape, !strcmp(job, "encode-text"));
     else if (!strcmp(job, "eval"))
         time_evaluation(job);
+    else if (!strcmp(job, "decode"))
+        time_decoding(job);
     else if (!strcmp(job, "limit"))
         time_limit(job, tape);
     else

@@ -1,7 +1,11 @@
-"""The jobs of jobs.c in PyTorch, over the same made-up data: peer.py JOB DTYPE REPEATS THREADS DIM LENGTH BATCH.
+"""The jobs of jobs.c in PyTorch, over the same made-up data: peer.py JOB DTYPE REPEATS THREADS DIM LENGTH BATCH IMAGES.
 
-Padded batches with masks, as programs in PyTorch have them. Prints a JSON line as jobs does.
+Padded batches with masks, as programs in PyTorch have them, and some jobs in a second way that is in use:
+encode-text-sorted cuts batches of texts sorted by length to their longest; eval-by-user ranks user by user with a
+sort; released-step encodes every position of every row through both whole encoders, as the released program of PMMRec
+does (but for reading and resizing the images, which it is given). Prints a JSON line as jobs does.
 """
+import glob
 import json
 import math
 import sys
@@ -13,7 +17,8 @@ from torch import nn
 
 ITEMS, USERS, TOKENS, WIDTH = 3168, 5755, 50, 768
 job, dtype = sys.argv[1:3]
-repeats, threads, dim, length, batch = map(int, sys.argv[3:])
+repeats, threads, dim, length, batch = map(int, sys.argv[3:8])
+folder = sys.argv[8]
 bf16 = dtype == "bf16"
 torch.set_num_threads(threads)
 torch.manual_seed(0)
@@ -134,56 +139,149 @@ def training_step(trained):
             loss = loss_of()
         loss.backward()
         optimizer.step()
-    return step
+    return step, users
 
 
-@torch.no_grad()
-def encoding(text):
+class TextEncoder(nn.Module):
+    def __init__(self, blocks=12):
+        super().__init__()
+        self.words, self.places, self.norm = nn.Embedding(20000, WIDTH), nn.Embedding(514, WIDTH), Norm(WIDTH)
+        self.blocks = nn.ModuleList(Block(WIDTH, 12, F.gelu) for _ in range(blocks))
+
+    def forward(self, ids, mask):
+        x = self.norm(self.words(ids) + self.places.weight[2:ids.shape[1] + 2])
+        x = F.dropout(x, 0.1, self.training)
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+
+class ImageEncoder(nn.Module):
+    def __init__(self, blocks=12):
+        super().__init__()
+        self.patch, self.places = nn.Conv2d(3, WIDTH, 32, stride=32, bias=False), nn.Embedding(50, WIDTH)
+        self.first, self.norm = nn.Parameter(torch.randn(WIDTH)), Norm(WIDTH)
+        self.blocks = nn.ModuleList(Block(WIDTH, 12, quick_gelu, norm_first=True, rate=0) for _ in range(blocks))
+
+    def forward(self, pixels):
+        x = self.patch(pixels).flatten(2).transpose(1, 2)
+        x = self.norm(torch.cat([self.first.expand(len(x), 1, -1).to(x.dtype), x], 1) + self.places.weight)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def released_step():
+    users = batch or 2
+    draw = Draw(1)
+    rows = torch.tensor([[draw.item() for _ in range(length + 1)] for _ in range(users)])
+    flat = rows.view(-1)
+    text, image, fusion = TextEncoder(), ImageEncoder(), Block(WIDTH, 12, F.gelu)
+    for encoder in (text, image):
+        encoder.requires_grad_(False)
+        encoder.blocks[10:].requires_grad_(True)
+    project = nn.ModuleList((nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)))
+    past = torch.where(torch.ones(length, length).tril() > 0, 0.0, -1e9)[None, None]
+    position, norm = nn.Embedding(length, WIDTH), Norm(WIDTH)
+    user = nn.ModuleList(Block(WIDTH, 2, F.relu, bias=False) for _ in range(2))
+    modules = (text, image, project, fusion, position, norm, user)
+    parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.1)
+    mask = padding_mask(torch.tensor([text_length(int(i)) for i in flat]))
+    both = torch.cat([mask, torch.zeros(len(flat), 1, 1, TOKENS)], 3)
+    ids, pixels = torch.randint(5, 19000, (len(flat), TOKENS)), torch.rand(len(flat), 3, 224, 224) - 0.5
+
+    def loss_of():
+        x = fusion(torch.cat([project[0](text(ids, mask)), project[1](image(pixels))], 1), both)
+        real = (both[:, 0, 0, :] == 0).float()[:, :, None]
+        items = ((x * real).sum(1) / real.sum(1)).view(users, length + 1, WIDTH)
+        x = F.dropout(norm(items[:, :-1] + position.weight), 0.1)
+        for block in user:
+            x = block(x, past)
+        logits = (x.reshape(-1, WIDTH) @ items.reshape(-1, WIDTH).T).float()
+        target = torch.arange(len(flat)).view(users, -1)[:, 1:].reshape(-1)
+        return F.cross_entropy(logits, target)
+
+    def step():
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = loss_of()
+        loss.backward()
+        optimizer.step()
+    return step, users
+
+
+def text_encoding(is_sorted):
     kind = torch.bfloat16 if bf16 else torch.float32
-    blocks = nn.ModuleList(Block(WIDTH, 12, F.gelu if text else quick_gelu, not text) for _ in range(12))
-    norm = Norm(WIDTH)
-    if text:
-        words, places = nn.Embedding(20000, WIDTH), nn.Embedding(514, WIDTH)
-        lengths = torch.tensor([text_length(i + 1) for i in range(128)])
-        ids, modules = torch.randint(5, 19000, (128, TOKENS)), (words, places)
-    else:
-        patch, places = nn.Conv2d(3, WIDTH, 32, stride=32, bias=False), nn.Embedding(50, WIDTH)
-        first, pixels = torch.randn(WIDTH).to(kind), torch.rand(32, 3, 224, 224).to(kind) - 0.5
-        modules = (patch, places)
-    for module in (*modules, blocks, norm):
-        module.eval().to(kind)
+    encoder = TextEncoder().eval().to(kind)
+    lengths = torch.tensor([text_length(i + 1) for i in range(128)])
+    if is_sorted:
+        lengths = lengths.sort()[0]
+    batches = []
+    for part in lengths.split(16):
+        tokens = int(part.max()) if is_sorted else TOKENS
+        batches.append((torch.randint(5, 19000, (16, tokens)), padding_mask(part)[..., :tokens]))
 
     @torch.no_grad()
     def work():
-        for i in range(0, 128 if text else 32, 16):
-            if text:
-                x, mask = norm(words(ids[i:i + 16]) + places.weight[2:52]), padding_mask(lengths[i:i + 16])
-            else:
-                x, mask = patch(pixels[i:i + 16]).flatten(2).transpose(1, 2), None
-                x = norm(torch.cat([first.expand(16, 1, -1), x], 1) + places.weight)
-            for block in blocks:
-                x = block(x, mask)
-    return work
+        for ids, mask in batches:
+            encoder(ids, mask)
+    return work, 128
 
 
-def evaluation():
+def image_encoding():
+    kind = torch.bfloat16 if bf16 else torch.float32
+    encoder, pixels = ImageEncoder().eval().to(kind), torch.rand(32, 3, 224, 224).to(kind) - 0.5
+
+    @torch.no_grad()
+    def work():
+        encoder(pixels)
+    return work, 32
+
+
+def evaluation(by_user):
     draw = Draw(6)
     sequences = torch.tensor([[draw.item() for _ in range(length + 3)] for _ in range(USERS)])
     users, items = torch.rand(USERS, WIDTH) - 0.5, torch.rand(ITEMS + 1, WIDTH) - 0.5
     target, history = sequences[:, -1], sequences[:, 1:-1]
 
     @torch.no_grad()
-    def work():
+    def at_once():
         scores = users @ items.T
         scores.scatter_(1, history, -math.inf)[:, 0] = -math.inf
         own = scores.gather(1, target[:, None])
         return 1 + (scores > own).sum(1) + ((scores == own).sum(1) - 1).clamp(min=0) / 2
-    return work
+
+    @torch.no_grad()
+    def one_by_one():
+        ranks = []
+        for i in range(USERS):
+            scores = items @ users[i]
+            scores[history[i]] = -math.inf
+            scores[0] = -math.inf
+            order = scores.argsort(descending=True)
+            ranks.append((order == target[i]).nonzero()[0, 0] + 1)
+        return torch.stack(ranks)
+    return (one_by_one if by_user else at_once), USERS
 
 
-work = {"id-step": lambda: training_step(-1), "features-step": lambda: training_step(0),
-        "cached-step": lambda: training_step(2), "encode-text": lambda: encoding(True),
-        "encode-image": lambda: encoding(False), "eval": evaluation}[job]()
+def decoding():
+    import numpy as np
+    from PIL import Image
+    files = sorted(glob.glob(f"{folder}/*.jpg"))
+
+    def work():
+        for name in files:
+            np.asarray(Image.open(name).convert("RGB").resize((224, 224), Image.BILINEAR))
+    return work, len(files)
+
+
+JOBS = {"id-step": lambda: training_step(-1), "features-step": lambda: training_step(0),
+        "cached-step": lambda: training_step(2), "released-step": released_step,
+        "encode-text": lambda: text_encoding(False), "encode-text-sorted": lambda: text_encoding(True),
+        "encode-image": image_encoding, "eval": lambda: evaluation(False), "eval-by-user": lambda: evaluation(True),
+        "decode": decoding}
+work, units = JOBS[job]()
 work()
 cpu, wall = [], []
 for _ in range(repeats):
@@ -191,4 +289,4 @@ for _ in range(repeats):
     work()
     cpu.append(round(time.process_time() - a, 6))
     wall.append(round(time.perf_counter() - b, 6))
-print(json.dumps({"job": job, "dtype": dtype, "threads": threads, "cpu": cpu, "wall": wall}))
+print(json.dumps({"job": job, "dtype": dtype, "threads": threads, "units": units, "cpu": cpu, "wall": wall}))
