@@ -244,6 +244,18 @@ interrupted() {
     done
 }
 
+@test "a tool that fails does not wait for the rest of its input" {
+    { cat tokens.pmt; exec sleep 60; } > endless &
+    feeder=$!
+    status=0
+    timeout 20 pm-encode-image --encoder clip.pmt -o out.pmt < endless 2> out.stderr || status=$?
+    kill $feeder 2> /dev/null || true
+    wait $feeder || true
+    cat out.stderr
+    [ $status = 1 ]
+    grep -q 'standard input: .*tokens' out.stderr
+}
+
 @test "a killed training leaves no model" {
     out=out.pmt
     for signal in TERM KILL; do

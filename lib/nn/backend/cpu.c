@@ -46,7 +46,7 @@ static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix 
     if (!m || !n) return;
     if (!k) {
         if (beta == 0.0f) scale_by_zero(m, n, c, c_stride);
-    } else if (b.packing && !a.transposed) {
+    } else if (b.packing && !a.transposed && onednn_is_present()) {
         multiply_packed(bf16 && a.rounded, m, n, k, a, b, beta, c, c_stride);
     } else if (bf16) {
         multiply_bf16(m, n, k, a, b, beta, c, c_stride);

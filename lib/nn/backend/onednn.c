@@ -151,28 +151,33 @@ static bool pack(const Engine *engine, PackedMatrix *copy, size_t k, size_t n, M
     return fine;
 }
 
-/* The copy of b for products as described, in the layout that the first of them chose. */
-static PackedMatrix *find_packed(const Engine *engine, dnnl_data_type_t type, const dnnl_memory_desc_t *x,
-                                 size_t k, size_t n, Matrix b, const dnnl_memory_desc_t *z) {
+/* Room for a copy of a matrix [k, n], in the layout that a product as described chooses. */
+static PackedMatrix *create_packed(const Engine *engine, dnnl_data_type_t type, const dnnl_memory_desc_t *x,
+                                   size_t k, size_t n, const dnnl_memory_desc_t *z) {
+    const dnnl_dims_t sizes = {(dnnl_dim_t)k, (dnnl_dim_t)n};
+    dnnl_memory_desc_t any;
+    dnnl_memory_t memory = NULL;
+    if (dnnl_memory_desc_init_by_tag(&any, 2, sizes, type, dnnl_format_tag_any) != dnnl_success) return NULL;
+    dnnl_primitive_desc_t product = describe_product(engine, x, &any, z, false);
+    if (!product ||
+        dnnl_memory_create(&memory, dnnl_primitive_desc_query_md(product, dnnl_query_weights_md, 0),
+                           engine->engine, DNNL_MEMORY_ALLOCATE) != dnnl_success)
+        memory = NULL;
+    dnnl_primitive_desc_destroy(product);
+    if (!memory) return NULL;
+    PackedMatrix *packed = memory_need(1, sizeof *packed);
+    packed->memory = memory;
+    return packed;
+}
+
+/* The copy of b [k, n] for products as described. NULL when there can be none. */
+static const PackedMatrix *find_packed(const Engine *engine, dnnl_data_type_t type,
+                                       const dnnl_memory_desc_t *x, size_t k, size_t n, Matrix b,
+                                       const dnnl_memory_desc_t *z) {
     PackedMatrix **copy = &b.packing->copies[type == dnnl_bf16][b.transposed];
     bool *current = &b.packing->current[type == dnnl_bf16][b.transposed];
-    if (!*copy) {
-        const dnnl_dims_t sizes = {(dnnl_dim_t)k, (dnnl_dim_t)n};
-        dnnl_memory_desc_t any;
-        dnnl_memory_t memory = NULL;
-        if (dnnl_memory_desc_init_by_tag(&any, 2, sizes, type, dnnl_format_tag_any) != dnnl_success)
-            return NULL;
-        dnnl_primitive_desc_t description = describe_product(engine, x, &any, z, false);
-        if (!description ||
-            dnnl_memory_create(&memory, dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0),
-                               engine->engine, DNNL_MEMORY_ALLOCATE) != dnnl_success)
-            memory = NULL;
-        dnnl_primitive_desc_destroy(description);
-        if (!memory) return NULL;
-        *copy = memory_need(1, sizeof **copy);
-        (*copy)->memory = memory;
-    }
-    *current = *current || pack(engine, *copy, k, n, b);
+    if (!*copy) *copy = create_packed(engine, type, x, k, n, z);
+    if (*copy && !*current) *current = pack(engine, *copy, k, n, b);
     return *current ? *copy : NULL;
 }
 
