@@ -4,6 +4,7 @@
 #include "nn/backend/onednn.h"
 
 #include <cblas.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* c = 0 · c: what is left of a product without terms. */
@@ -26,17 +27,30 @@ static void multiply_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, floa
         multiply(m, n, k, a, b, beta, c, c_stride);
 }
 
-/* Rows are taken in blocks of few sizes, since each is compiled; where there is no packed product, plainly.
- */
+/* A product in bf16 whose left operand may not be there in f32. */
+static void give_up(void) {
+    log_error("oneDNN cannot multiply in bf16; memory may be short, or use f32");
+    exit(1);
+}
+
+/* Below this many multiplications, threads take longer to start another product than a packed one saves. */
+enum { SMALL_PRODUCT = 1 << 24 };
+
+/* Rows are taken in blocks of few sizes, since each is compiled. What is left and small, or has no packed
+ * product, is multiplied plainly, but not in bf16: of a packed matrix there is no plain copy in it. */
 static void multiply_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                             size_t c_stride) {
     static const size_t units[] = {256, 16, 1};
-    for (size_t i = 0, first = 0; i < 3; i++) {
-        const size_t rows = (m - first) / units[i] * units[i];
+    for (size_t i = 0, first = 0; first < m; i++) {
+        const size_t left = m - first;
+        const bool plain = !bf16 && left * n * k < SMALL_PRODUCT;
+        const size_t rows = plain ? left : left / units[i] * units[i];
         const Matrix part = rows_from(a, first);
         float *to = c + first * c_stride;
-        if (rows && !onednn_matmul_packed(bf16, rows, n, k, part, b, beta, to, c_stride))
+        if (rows && (plain || !onednn_matmul_packed(bf16, rows, n, k, part, b, beta, to, c_stride))) {
+            if (bf16) give_up();
             multiply(rows, n, k, part, b, beta, to, c_stride);
+        }
         first += rows;
     }
 }
