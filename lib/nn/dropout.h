@@ -15,8 +15,8 @@ static inline Dropout dropout_create(double rate, uint64_t seed) {
     return (Dropout){seed, (uint32_t)(rate * 4294967296.0), (float)(1.0 / (1.0 - rate))};
 }
 
-/* MurmurHash3's finalizer over the index, with half of the seed before it and half within. In 32 bits, of which
- * vector units take most at a time; so it repeats after 2³² elements. */
+/* MurmurHash3's finalizer over the index, with half of the seed before it and half within. In 32 bits, of
+ * which vector units take most at a time; so it repeats after 2³² elements. */
 static inline uint32_t dropout_hash(uint64_t seed, uint32_t index) {
     uint32_t bits = index ^ (uint32_t)seed;
     bits = (bits ^ bits >> 16) * 0x85ebca6bu + (uint32_t)(seed >> 32);

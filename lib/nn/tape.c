@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Less is not worth keeping; and the scalars of a loss are read after the backward steps. */
-enum { SMALLEST_PIECE = 1 << 16, PIECE_ALIGNMENT = 64 };
+enum { SMALLEST_PIECE = 1 << 14, PIECE_ALIGNMENT = 16 }; /* in floats */
 
 Tape *tape_create(const Backend *backend, bool recording) {
     Tape *tape = memory_need(1, sizeof *tape);
@@ -53,24 +53,25 @@ void tape_record(Tape *tape, Tensor *y, Backward backward, void *context) {
 }
 
 void tape_release(Tape *tape, void *memory, size_t bytes) {
-    if (!memory || bytes < SMALLEST_PIECE) return;
+    const size_t count = bytes / sizeof(float);
+    if (!memory || count < SMALLEST_PIECE) return;
     tape->pieces =
         memory_grow(tape->pieces, &tape->piece_capacity, tape->piece_count + 1, sizeof *tape->pieces);
-    tape->pieces[tape->piece_count++] = (Piece){memory, bytes};
+    tape->pieces[tape->piece_count++] = (Piece){memory, count};
 }
 
 /* From the smallest piece that holds it, or else from the arena. */
 static float *take_gradient(Tape *tape, size_t count) {
-    const size_t bytes = (count * sizeof(float) + PIECE_ALIGNMENT - 1) / PIECE_ALIGNMENT * PIECE_ALIGNMENT;
+    const size_t whole = (count + PIECE_ALIGNMENT - 1) / PIECE_ALIGNMENT * PIECE_ALIGNMENT;
     Piece *best = NULL;
     for (size_t i = 0; i < tape->piece_count; i++)
-        if (tape->pieces[i].size >= bytes && (!best || tape->pieces[i].size < best->size))
+        if (tape->pieces[i].count >= whole && (!best || tape->pieces[i].count < best->count))
             best = &tape->pieces[i];
-    if (!best || bytes < SMALLEST_PIECE) return arena_take(tape->arena, count, sizeof(float));
-    float *gradient = (float *)best->bytes;
-    best->bytes += bytes;
-    best->size -= bytes;
-    if (best->size < SMALLEST_PIECE) *best = tape->pieces[--tape->piece_count];
+    if (!best || whole < SMALLEST_PIECE) return arena_take(tape->arena, count, sizeof(float));
+    float *gradient = best->values;
+    best->values += whole;
+    best->count -= whole;
+    if (best->count < SMALLEST_PIECE) *best = tape->pieces[--tape->piece_count];
     return gradient;
 }
 

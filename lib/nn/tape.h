@@ -31,8 +31,8 @@ typedef struct TapeNode {
 
 /* Memory that no backward step to come will read. */
 typedef struct Piece {
-    unsigned char *bytes;
-    size_t size;
+    float *values;
+    size_t count;
 } Piece;
 
 struct Tape {

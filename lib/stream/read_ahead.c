@@ -1,10 +1,13 @@
 #include "stream/read_ahead.h"
 
+#include "core/file.h"
 #include "core/memory.h"
 #include "stream/zstd_input.h"
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* Together a few of the largest records that are usual. */
 enum { CHUNK_BYTES = 1 << 17, CHUNKS = 16 };
@@ -16,6 +19,7 @@ typedef struct Chunk {
 
 struct ReadAhead {
     ZstdInput *input;
+    int stop; /* an eventfd that ends the thread's waiting for input */
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* of all that follows */
@@ -37,20 +41,15 @@ static Chunk *wait_for_room(ReadAhead *ahead) {
     return chunk;
 }
 
-/* What came is passed on at once, for a pipe may bring no more for long. Only here, where no lock is held,
- * can the thread be cancelled, because reading may take forever. */
+/* What came is passed on at once, for a pipe may bring no more for long. */
 static bool fill(ReadAhead *ahead, Chunk *chunk, Error *error) {
     if (!chunk->bytes) chunk->bytes = memory_need(CHUNK_BYTES, 1);
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-    const bool fine = zstd_input_read(ahead->input, chunk->bytes, CHUNK_BYTES, &chunk->used, error);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    return fine;
+    return zstd_input_read(ahead->input, chunk->bytes, CHUNK_BYTES, &chunk->used, error);
 }
 
 static void *run(void *context) {
     ReadAhead *ahead = context;
     bool more = true;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     while (more) {
         Chunk *chunk = wait_for_room(ahead);
         Error problem;
@@ -75,9 +74,12 @@ ReadAhead *read_ahead_open(const char *path, Error *error) {
     ahead->input = input;
     pthread_mutex_init(&ahead->lock, NULL);
     pthread_cond_init(&ahead->moved, NULL);
-    ahead->has_thread = !pthread_create(&ahead->thread, NULL, run, ahead);
+    ahead->stop = eventfd(0, EFD_CLOEXEC);
+    zstd_input_stop_by(input, ahead->stop);
+    ahead->has_thread = ahead->stop >= 0 && !pthread_create(&ahead->thread, NULL, run, ahead);
     if (ahead->has_thread) return ahead;
-    error_set(error, "no thread could be started to read it; too many processes may be running");
+    error_set(error, "no thread could be started to read %s; too many may be running",
+              file_display_name(path));
     read_ahead_close(ahead);
     return NULL;
 }
@@ -89,13 +91,14 @@ void read_ahead_close(ReadAhead *ahead) {
         ahead->closing = true;
         pthread_cond_signal(&ahead->moved);
         pthread_mutex_unlock(&ahead->lock);
-        pthread_cancel(ahead->thread);
+        eventfd_write(ahead->stop, 1);
         pthread_join(ahead->thread, NULL);
     }
     pthread_cond_destroy(&ahead->moved);
     pthread_mutex_destroy(&ahead->lock);
     for (size_t i = 0; i < CHUNKS; i++)
         free(ahead->chunks[i].bytes);
+    if (ahead->stop >= 0) close(ahead->stop);
     zstd_input_close(ahead->input);
     free(ahead);
 }

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -14,6 +15,7 @@ enum { MAGIC_BYTES = 4 };
 
 struct ZstdInput {
     int file;
+    int stop; /* zstd_input_stop_by, or −1, which poll passes over */
     ZSTD_DCtx *context;
     unsigned char *bytes; /* compressed; those from `at` to `used` are still to be decompressed */
     size_t capacity, at, used;
@@ -37,6 +39,7 @@ ZstdInput *zstd_input_open(const char *path, Error *error) {
     }
     ZstdInput *input = memory_need(1, sizeof *input);
     input->file = file;
+    input->stop = -1;
     input->capacity = ZSTD_DStreamInSize();
     input->bytes = memory_need(input->capacity, 1);
     input->context = ZSTD_createDCtx();
@@ -56,12 +59,27 @@ void zstd_input_close(ZstdInput *input) {
     free(input);
 }
 
+void zstd_input_stop_by(ZstdInput *input, int stop) {
+    input->stop = stop;
+}
+
+static bool wait_for_bytes(const ZstdInput *input, Error *error) {
+    struct pollfd files[] = {{.fd = input->file, .events = POLLIN}, {.fd = input->stop, .events = POLLIN}};
+    int ready;
+    do
+        ready = poll(files, 2, -1);
+    while (ready < 0 && errno == EINTR);
+    if (ready < 0) return error_set_errno(error, "cannot be read");
+    return !files[1].revents || error_set(error, "no longer wanted");
+}
+
 /* Reads on behind what is still there. */
 static bool read_more(ZstdInput *input, Error *error) {
     memmove(input->bytes, input->bytes + input->at, input->used - input->at);
     input->used -= input->at;
     input->at = 0;
     ssize_t got;
+    if (!wait_for_bytes(input, error)) return false;
     do
         got = read(input->file, input->bytes + input->used, input->capacity - input->used);
     while (got < 0 && errno == EINTR);

@@ -10,6 +10,10 @@ typedef struct ZstdInput ZstdInput;
 
 /* "-" or NULL is standard input. */
 ZstdInput *zstd_input_open(const char *path, Error *error);
+
+/* Reading fails instead of waiting as soon as the file descriptor `stop` can be read. */
+void zstd_input_stop_by(ZstdInput *input, int stop);
+
 void zstd_input_close(ZstdInput *input);
 
 /* At most `room` bytes, at least one but at the end of the file (*got = 0), which must be that of a frame.
