@@ -5,6 +5,7 @@
 #include "stream/zstd_input.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -67,6 +68,16 @@ static void *run(void *context) {
     return NULL;
 }
 
+/* Signals are for the thread that writes, which knows what to remove. */
+static bool start_thread(ReadAhead *ahead) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool fine = !pthread_create(&ahead->thread, NULL, run, ahead);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return fine;
+}
+
 ReadAhead *read_ahead_open(const char *path, Error *error) {
     ZstdInput *input = zstd_input_open(path, error);
     if (!input) return NULL;
@@ -76,7 +87,7 @@ ReadAhead *read_ahead_open(const char *path, Error *error) {
     pthread_cond_init(&ahead->moved, NULL);
     ahead->stop = eventfd(0, EFD_CLOEXEC);
     zstd_input_stop_by(input, ahead->stop);
-    ahead->has_thread = ahead->stop >= 0 && !pthread_create(&ahead->thread, NULL, run, ahead);
+    ahead->has_thread = ahead->stop >= 0 && start_thread(ahead);
     if (ahead->has_thread) return ahead;
     error_set(error, "no thread could be started to read %s; too many may be running",
               file_display_name(path));
