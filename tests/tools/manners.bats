@@ -212,7 +212,8 @@ fails_with() { # STATUS TEXT COMMAND…: one line on standard error, which has T
 # interrupted SIGNAL COMMAND…: starts the command on an input that does not end, and kills it when it has begun
 # to write beside out.pmt. It says with which status it ended.
 interrupted() {
-    "${@:2}" -q < endless > out.stdout 2> out.stderr &
+    # A shell under nohup hands on that HUP is ignored.
+    env --default-signal=HUP "${@:2}" -q < endless > out.stdout 2> out.stderr &
     local tool=$! feeder status=0
     { cat "$input"; exec sleep 60; } > endless &
     feeder=$!
