@@ -82,6 +82,20 @@ def padding_mask(lengths):
     return torch.where(torch.arange(TOKENS) < lengths[:, None], 0.0, -1e4)[:, None, None, :]
 
 
+def training(modules, loss_of):
+    """A step of AdamW on what is trainable in the modules."""
+    parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.1)
+
+    def step():
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = loss_of()
+        loss.backward()
+        optimizer.step()
+    return step
+
+
 def training_step(trained):
     """trained: blocks of each encoder; -1: an ID tower."""
     users = batch or (128 if trained < 0 else 32)
@@ -105,7 +119,6 @@ def training_step(trained):
         hidden = torch.rand(2, len(distinct), TOKENS, WIDTH) - 0.5
         mask = padding_mask(lengths)
         both = torch.cat([mask, torch.zeros(len(distinct), 1, 1, TOKENS)], 3)
-    optimizer = torch.optim.AdamW([p for m in modules for p in m.parameters()], lr=1e-4, weight_decay=0.1)
     counts = torch.bincount(rows.view(-1), minlength=ITEMS + 1).float()
     log_popularity = (1 / torch.arange(ITEMS + 1).clamp(min=1).float()).log()
 
@@ -133,13 +146,7 @@ def training_step(trained):
         blocked[torch.arange(len(target)), target] = False
         return F.cross_entropy(logits.masked_fill(blocked, -1e4), target)
 
-    def step():
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = loss_of()
-        loss.backward()
-        optimizer.step()
-    return step, users
+    return training(modules, loss_of), users
 
 
 class TextEncoder(nn.Module):
@@ -185,8 +192,6 @@ def released_step():
     position, norm = nn.Embedding(length, WIDTH), Norm(WIDTH)
     user = nn.ModuleList(Block(WIDTH, 2, F.relu, bias=False) for _ in range(2))
     modules = (text, image, project, fusion, position, norm, user)
-    parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.1)
     mask = padding_mask(torch.tensor([text_length(int(i)) for i in flat]))
     both = torch.cat([mask, torch.zeros(len(flat), 1, 1, TOKENS)], 3)
     ids, pixels = torch.randint(5, 19000, (len(flat), TOKENS)), torch.rand(len(flat), 3, 224, 224) - 0.5
@@ -202,13 +207,7 @@ def released_step():
         target = torch.arange(len(flat)).view(users, -1)[:, 1:].reshape(-1)
         return F.cross_entropy(logits, target)
 
-    def step():
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = loss_of()
-        loss.backward()
-        optimizer.step()
-    return step, users
+    return training(modules, loss_of), users
 
 
 def text_encoding(is_sorted):
