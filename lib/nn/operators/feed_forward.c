@@ -2,8 +2,6 @@
 #include "nn/operators/operators.h"
 #include "nn/rounding.h"
 
-#include <string.h>
-
 /* Both layers run over a few rows at a time, so that what is between them stays in the cache. Of it only the
  * activation's input is kept for the backward step. */
 
@@ -39,25 +37,18 @@ static Matrix rows_matrix(Rows rows, size_t wide) {
     return (Matrix){rows.values, wide, false, rows.rounded, NULL};
 }
 
-static void put_rows(Rows rows, size_t at, size_t count, const float *from) {
-    if (rows.rounded)
-        round_row(count, from, rows.rounded + at);
-    else
-        memcpy(rows.values + at, from, count * sizeof *from);
-}
-
-/* z += bias; before = z (NULL: that is where z is, or it is not kept); between = activation(z). */
+/* z += bias; before = z in bf16 (NULL: not kept so); between = activation(z). */
 static void activate(size_t rows, size_t wide, Activation activation, const float *bias, float *z,
-                     const Rows *before, Rows between) {
+                     uint16_t *before, Rows between) {
 #pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < wide; j += PIECE) {
             const size_t count = smaller(PIECE, wide - j), at = i * wide + j;
-            float piece[PIECE];
+            float piece[PIECE], *to = between.values ? between.values + at : piece;
             add_row(count, bias + j, z + at);
-            if (before) put_rows(*before, at, count, z + at);
-            activate_row(activation, count, z + at, piece);
-            put_rows(between, at, count, piece);
+            if (before) round_row(count, z + at, before + at);
+            activate_row(activation, count, z + at, to);
+            if (between.rounded) round_row(count, piece, between.rounded + at);
         }
 }
 
@@ -78,9 +69,9 @@ static void activate_backward(size_t rows, size_t wide, Activation activation, R
         for (size_t i = 0; i < rows; i++) {
             const size_t at = i * wide + j;
             if (before.rounded) widen_row(count, before.rounded + at, z);
-            activate_row_backward(activation, count, before.rounded ? z : before.values + at, piece,
-                                  gradient + at);
-            put_rows(between, at, count, piece);
+            activate_row_backward(activation, count, before.rounded ? z : before.values + at,
+                                  between.values ? between.values + at : piece, gradient + at);
+            if (between.rounded) round_row(count, piece, between.rounded + at);
             if (rounded) round_row(count, gradient + at, rounded + at);
             add_row(count, gradient + at, sums);
         }
@@ -151,8 +142,7 @@ Tensor *feed_forward(Tape *tape, Tensor *x, const LinearPair *pair) {
         const Rows before = part_of_rows(kept, first * wide);
         float *z = kept.values ? before.values : passing, *to = y->value + first * in;
         backend->matmul(rows, wide, in, rows_from(input, first), transposed(first_weights), 0, z, wide);
-        activate(rows, wide, pair->activation, pair->wide_bias->value, z, before.rounded ? &before : NULL,
-                 between);
+        activate(rows, wide, pair->activation, pair->wide_bias->value, z, before.rounded, between);
         backend->matmul(rows, in, wide, rows_matrix(between, wide), transposed(second_weights), 0, to, in);
         add_bias(rows, in, pair->narrow_bias->value, to);
     }
