@@ -1,7 +1,7 @@
 /* Streams and image stores to safetensors and .npz. */
+#include "convert/export.h"
 #include "core/log.h"
 #include "core/options.h"
-#include "interop/export.h"
 
 static struct { const char *output; } arguments;
 

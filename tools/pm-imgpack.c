@@ -3,7 +3,7 @@
 #include "data/catalogue.h"
 #include "data/image_folder.h"
 #include "data/image_resize.h"
-#include "interop/pickled_images.h"
+#include "data/pickled_images.h"
 #include "stream/header.h"
 
 #include <inttypes.h>

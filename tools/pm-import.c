@@ -1,7 +1,7 @@
 /* Foreign weights and arrays to streams. */
+#include "convert/import.h"
 #include "core/log.h"
 #include "core/options.h"
-#include "interop/import.h"
 
 #include <string.h>
 

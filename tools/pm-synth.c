@@ -2,7 +2,7 @@
 #include "core/log.h"
 #include "core/options.h"
 #include "data/synth_dataset.h"
-#include "interop/hf_config.h"
+#include "huggingface/hf_config.h"
 #include "model/fresh_encoder.h"
 
 #include <inttypes.h>

@@ -2,10 +2,10 @@
 #include "core/name_table.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "core/utf8.h"
 #include "data/catalogue.h"
 #include "stream/writer.h"
 #include "text/text_batch.h"
-#include "text/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>

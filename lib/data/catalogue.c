@@ -1,7 +1,7 @@
 #include "data/catalogue.h"
 
+#include "core/utf8.h"
 #include "stream/record.h"
-#include "text/utf8.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "core/random.h"
-#include "interop/encoder_shapes.h"
-#include "interop/hf_config.h"
+#include "huggingface/encoder_shapes.h"
+#include "huggingface/hf_config.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "data/catalogue.h"
-#include "interop/hf_config.h"
+#include "huggingface/hf_config.h"
 #include "model/item_names.h"
 #include "model/model_file.h"
 #include "train/trainer.h"

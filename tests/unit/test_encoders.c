@@ -2,9 +2,9 @@
  * (tests/golden/make_encoders.py). */
 #include "golden.h"
 
+#include "convert/import.h"
 #include "core/log.h"
 #include "core/parallel.h"
-#include "interop/import.h"
 #include "model/encode_stream.h"
 #include "nn/backend/backend.h"
 #include "stream_files.h"

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "interop/hf_config.h"
+#include "huggingface/hf_config.h"
 #include "model/fresh_encoder.h"
 #include "stream/reader.h"
 

@@ -3,7 +3,7 @@
 
 #include "core/memory.h"
 #include "data/image_resize.h"
-#include "interop/pickled_images.h"
+#include "data/pickled_images.h"
 
 #include <lmdb.h>
 #include <unistd.h>

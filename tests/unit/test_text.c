@@ -3,10 +3,10 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/utf8.h"
 #include "data/catalogue.h"
 #include "text/lowercase.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 #include <unistr.h>
 

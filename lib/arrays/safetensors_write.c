@@ -1,0 +1,70 @@
+#include "arrays/array_writer.h"
+#include "core/file.h"
+#include "core/memory.h"
+
+#include <jansson.h>
+
+size_t output_array_bytes(const OutputArray *array) {
+    size_t bytes = dtype_size(array->dtype);
+    for (int i = 0; i < array->dimensions; i++)
+        bytes *= (size_t)array->shape[i];
+    return bytes;
+}
+
+/* The header as text, padded with spaces so that the tensors begin at a multiple of 8. To be freed. */
+static char *build_header(const OutputArray *arrays, size_t count, uint64_t *length, Error *error) {
+    static const char *const types[DTYPE_COUNT] = {"F32", "F16", "BF16", "I32", "I64", "U8"};
+    json_t *header = json_object();
+    size_t at = 0;
+    bool fine = true;
+    json_object_set_new(header, "__metadata__", json_pack("{s:s}", "format", "pt"));
+    for (size_t i = 0; i < count && fine; i++) {
+        const OutputArray *array = &arrays[i];
+        json_t *shape = json_array();
+        for (int d = 0; d < array->dimensions; d++)
+            json_array_append_new(shape, json_integer((json_int_t)array->shape[d]));
+        const size_t end = at + output_array_bytes(array);
+        fine = !json_object_set_new(header, array->name,
+                                    json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[array->dtype], "shape",
+                                              shape, "data_offsets", (json_int_t)at, (json_int_t)end));
+        if (!fine) error_set(error, "the name of tensor %zu is no UTF-8, which safetensors needs", i + 1);
+        at = end;
+    }
+    char *text = fine ? json_dumps(header, JSON_COMPACT) : NULL;
+    json_decref(header);
+    if (!text) return NULL;
+    const size_t size = strlen(text), padded = (size + 7) / 8 * 8;
+    text = memory_resize(text, padded, 1);
+    memset(text + size, ' ', padded - size);
+    *length = padded;
+    return text;
+}
+
+static bool write_array(FILE *stream, const char *name, const OutputArray *array, size_t index,
+                        ArraySupply supply, Error *error) {
+    for (size_t left = output_array_bytes(array); left > 0;) {
+        const void *bytes;
+        size_t size;
+        if (!supply.next(supply.context, index, &bytes, &size, error)) return false;
+        if (fwrite(bytes, 1, size, stream) != size) return error_set_errno(error, "cannot write %s", name);
+        left -= size;
+    }
+    return true;
+}
+
+bool safetensors_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
+                       Error *error) {
+    uint64_t length;
+    char *header = build_header(arrays, count, &length, error);
+    OutputFile *file = header ? output_file_open(path, error) : NULL;
+    bool fine = file != NULL;
+    if (fine && (fwrite(&length, sizeof length, 1, output_file_stream(file)) != 1 ||
+                 fwrite(header, 1, (size_t)length, output_file_stream(file)) != length))
+        fine = error_set_errno(error, "cannot write %s", output_file_name(file));
+    free(header);
+    for (size_t i = 0; i < count && fine; i++)
+        fine = write_array(output_file_stream(file), output_file_name(file), &arrays[i], i, supply, error);
+    if (fine) return output_file_commit(file, error);
+    output_file_abandon(file);
+    return false;
+}

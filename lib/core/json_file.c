@@ -1,0 +1,21 @@
+#include "core/json_file.h"
+
+#include "core/file.h"
+
+#include <stdlib.h>
+
+json_t *json_file_read(const char *path, size_t limit, Error *error) {
+    size_t size;
+    unsigned char *bytes = file_read(path, limit, &size, error);
+    if (!bytes) return NULL;
+    json_error_t problem;
+    json_t *value = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &problem);
+    free(bytes);
+    if (json_is_object(value)) return value;
+    if (value)
+        error_set(error, "%s: no JSON object", path);
+    else
+        error_set(error, "%s:%d: %s", path, problem.line > 0 ? problem.line : 1, problem.text);
+    json_decref(value);
+    return NULL;
+}
