@@ -43,13 +43,13 @@ endif
 SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)
 OBJECTS := $(patsubst %,$(BUILD)/%.o,$(SOURCES))
 TOOLS   := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/pm-*.c))
-UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c)) $(BUILD)/unit/test_fibers
 
 .PHONY: all
 all: $(TOOLS) ## build the tools (build/bin/pm-*); the default
 
 # Objects are made again when the flags change, and only then.
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS)
+FLAGS = $(CC) $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(ON_HOST_FLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
@@ -76,8 +76,20 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.c.o $(BUILD)/libpm.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# The kernels of the GPU, compiled for the host: the header that stands for the CUDA runtime runs them as fibers.
+ON_HOST_FLAGS := -std=gnu++17 -O2 -g -march=$(ARCH) -fPIC -fopenmp $(WARNINGS) -Ilib/nn/backend/cuda/on_host $(SANITIZE)
+ON_HOST       := $(patsubst %,$(BUILD)/on_host/%.o,$(wildcard lib/nn/backend/cuda/on_host/*.cc))
+
+$(BUILD)/on_host/%.o: % $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) -x c++ $(CPPFLAGS) $(ON_HOST_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/unit/test_fibers: $(BUILD)/on_host/tests/unit/test_fibers.cc.o $(ON_HOST)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) $^ -o $@
+
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
+-include $(OBJECTS:.o=.d) $(ON_HOST:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
 
 .PHONY: units
 units: $(UNITS)
@@ -119,7 +131,7 @@ SHARED := README.md LICENSE $(wildcard pipelines/*.* pipelines/results pipelines
 
 # ---- The source itself ----
 
-C_FILES   = $(shell git ls-files '*.c' '*.h' '*.cc' 2> /dev/null)
+C_FILES   = $(shell git ls-files '*.c' '*.h' '*.cc' '*.cu' 2> /dev/null)
 # clang 14 has no omp.h of its own without libomp, GCC's will do; and _Float16 it has with AVX512-FP16 only.
 TIDY      = $(CPPFLAGS) -std=gnu17 -mavx512fp16 -fopenmp -idirafter $(shell $(CC) -print-file-name=include)
 

@@ -1,0 +1,191 @@
+/* What the backend uses of the CUDA runtime, on the host: the same sources compile with g++ against this
+ * header. There is one card, whose memory is the host's and whose streams are in step with it. New memory
+ * holds NaNs. */
+#ifndef CUDA_ON_HOST_RUNTIME_H
+#define CUDA_ON_HOST_RUNTIME_H
+
+#include "fibers.h"
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <type_traits>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __align__(bytes) alignas(bytes)
+/* In a function this is a static: one for each of the host's threads, which run a block each. */
+#define __shared__ thread_local
+
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+
+static inline float4 make_float4(float x, float y, float z, float w) {
+    return {x, y, z, w};
+}
+
+static inline float rsqrtf(float x) {
+    return 1.0f / sqrtf(x);
+}
+
+static inline float normcdff(float x) {
+    return 0.5f * erfcf(-0.707106781f * x);
+}
+
+static inline unsigned __float_as_uint(float x) {
+    unsigned bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float __uint_as_float(unsigned bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* ---- Threads that work together ---- */
+
+static inline void __syncthreads() {
+    fibers_block_barrier();
+}
+
+static inline void __syncwarp() {
+    fibers_warp_barrier();
+}
+
+template <typename T> static inline T fibers_take(T own, unsigned lane) {
+    static_assert(sizeof(T) <= sizeof(uint64_t) && std::is_trivially_copyable<T>::value, "not of a register");
+    uint64_t word = 0;
+    memcpy(&word, &own, sizeof own);
+    const uint64_t *words = fibers_exchange(&word, 1);
+    memcpy(&own, words + lane % 32 * FIBERS_MOST_WORDS, sizeof own);
+    return own;
+}
+
+static inline unsigned fibers_lane() {
+    return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32;
+}
+
+/* All lanes take part, as the backend always has them do. */
+template <typename T> static inline T __shfl_sync(unsigned, T value, int lane) {
+    return fibers_take(value, static_cast<unsigned>(lane));
+}
+
+template <typename T> static inline T __shfl_xor_sync(unsigned, T value, int mask) {
+    return fibers_take(value, fibers_lane() ^ static_cast<unsigned>(mask));
+}
+
+/* ---- The runtime ---- */
+
+enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation = 2, cudaErrorInvalidDevice = 101 };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
+typedef struct CudaOnHostStream *cudaStream_t;
+typedef struct CudaOnHostEvent *cudaEvent_t;
+
+static inline const char *cudaGetErrorString(cudaError_t error) {
+    return error == cudaSuccess                 ? "no error"
+           : error == cudaErrorMemoryAllocation ? "out of memory"
+                                                : "no such device";
+}
+
+static inline cudaError_t cudaGetLastError() {
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    *memory = bytes ? aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
+    if (*memory) memset(*memory, 0xff, bytes);
+    return *memory || !bytes ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+static inline cudaError_t cudaFree(void *memory) {
+    free(memory);
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+    return cudaMalloc(memory, bytes);
+}
+
+static inline cudaError_t cudaFreeHost(void *memory) {
+    return cudaFree(memory);
+}
+
+static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind,
+                                          cudaStream_t) {
+    if (bytes) memmove(to, from, bytes);
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t) {
+    if (bytes) memset(to, value, bytes);
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+    *stream = nullptr;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+    *event = nullptr;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaGetDeviceCount(int *count) {
+    *count = 1;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaSetDevice(int device) {
+    return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
+    *value = 2;
+    return cudaSuccess;
+}
+
+struct cudaLaunchConfig_t {
+    dim3 gridDim, blockDim;
+    size_t dynamicSmemBytes;
+    cudaStream_t stream;
+    void *attrs;
+    unsigned numAttrs;
+};
+
+template <typename... Parameters, typename... Arguments>
+static inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...),
+                                             Arguments &&...arguments) {
+    auto body = [&] { kernel(arguments...); };
+    fibers_run(
+        config->gridDim, config->blockDim, config->dynamicSmemBytes,
+        [](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body);
+    return cudaSuccess;
+}
+
+#endif
