@@ -13,7 +13,7 @@ SANITIZE ?=
 # What Debian 12 calls what is needed: to build, to test, for the pipelines' pictures.
 PACKAGES := gcc g++ make pkg-config libopenblas-openmp-dev libzstd-dev libmsgpack-dev libxxhash-dev liblmdb-dev \
             libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev libunistring-dev libsentencepiece-dev \
-            libdnnl-dev bats jq python3 python3-msgpack python3-numpy python3-zstandard time gnuplot-nox
+            libdnnl-dev bats parallel jq zstd python3 python3-msgpack python3-numpy python3-zstandard time gnuplot-nox
 LINTERS  := clang-format clang-tidy cppcheck
 
 # OpenBLAS must use OpenMP's threads, as our own loops do. Debian has its variants in folders of their own:
