@@ -2,17 +2,10 @@
 #ifndef NN_ACTIVATION_H
 #define NN_ACTIVATION_H
 
+#include "nn/backend/kernels.h"
 #include "nn/vector_math.h"
 
 #include <stddef.h>
-
-typedef enum Activation {
-    ACTIVATION_NONE,
-    ACTIVATION_RELU,
-    ACTIVATION_GELU,
-    ACTIVATION_QUICK_GELU,
-    ACTIVATION_SIGMOID
-} Activation;
 
 /* y = activation(z); they may be the same memory. */
 void activate_row(Activation activation, size_t count, const float *z, float *y);

@@ -11,8 +11,15 @@ typedef struct Dropout {
     float scale;        /* 1 / (1 − rate): what a kept element is multiplied with */
 } Dropout;
 
+/* All is kept. */
+static inline Dropout dropout_none(void) {
+    const Dropout none = {0, 0, 1.0f};
+    return none;
+}
+
 static inline Dropout dropout_create(double rate, uint64_t seed) {
-    return (Dropout){seed, (uint32_t)(rate * 4294967296.0), (float)(1.0 / (1.0 - rate))};
+    const Dropout dropout = {seed, (uint32_t)(rate * 4294967296.0), (float)(1.0 / (1.0 - rate))};
+    return dropout;
 }
 
 /* MurmurHash3's finalizer over the index, with half of the seed before it and half within. In 32 bits, of

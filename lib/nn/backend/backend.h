@@ -1,60 +1,55 @@
-/* What differs between processors: the matrix product. */
+/* What differs between processors: memory, the matrix product and the kernels. */
 #ifndef NN_BACKEND_H
 #define NN_BACKEND_H
 
 #include "core/error.h"
+#include "nn/backend/kernels.h"
+#include "nn/backend/matrix.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Memory of a backend, where all values and the indices of kernels lie. */
+typedef struct MemoryKernels {
+    /* At least `bytes`, aligned to 64, their contents not set; where there is none the program ends with a
+     * message. */
+    void *(*take)(size_t bytes);
+    void (*release)(void *memory, size_t bytes); /* NULL: nothing */
 
-/* A backend's own copies of a matrix that takes part in many products, laid out as its products read them
- * fastest; made when a product first wants one. Starts as zeros; the owner calls packing_outdate after each
- * change of the matrix, and packing_release at the end. */
-typedef struct Packing {
-    struct PackedMatrix
-        *copies[2][2]; /* by whether it is in bf16, by whether the product takes the transpose */
-    bool current[2][2];
-} Packing;
+    /* to[i] = value. */
+    void (*fill)(size_t count, float value, float *to);
 
-static inline void packing_outdate(Packing *packing) {
-    packing->current[0][0] = packing->current[0][1] = packing->current[1][0] = packing->current[1][1] = false;
-}
+    /* Both in the backend's memory; they do not overlap. */
+    void (*copy)(size_t bytes, const void *from, void *to);
 
-void packing_release(Packing *packing);
+    /* From the host; `from` may be changed once it returns. */
+    void (*upload)(size_t bytes, const void *from, void *to);
 
-typedef struct Matrix {
-    const float *values;
-    size_t stride;           /* from row to row */
-    bool transposed;         /* the product takes its transpose */
-    const uint16_t *rounded; /* the same in bf16, for a backend that wants it; NULL: the product is in f32 */
-    Packing *packing;        /* of a right operand; NULL: none is kept */
-} Matrix;
-
-/* A matrix that is only there in f32. */
-static inline Matrix matrix_of(const float *values, size_t stride) {
-    return (Matrix){values, stride, false, NULL, NULL};
-}
-
-static inline Matrix transposed(Matrix matrix) {
-    matrix.transposed = !matrix.transposed;
-    return matrix;
-}
-
-/* The matrix without its rows before `row`. */
-static inline Matrix rows_from(Matrix matrix, size_t row) {
-    if (matrix.values) matrix.values += row * matrix.stride;
-    if (matrix.rounded) matrix.rounded += row * matrix.stride;
-    matrix.packing = NULL;
-    return matrix;
-}
+    /* To the host; waits until all that was called before has been done. */
+    void (*download)(size_t bytes, const void *from, void *to);
+} MemoryKernels;
 
 typedef struct Backend {
     const char *name;
-    bool rounds; /* products take bf16 where the left matrix has it and the right one has it or a packing;
-                    sums are f32 */
+    bool rounds;      /* products take bf16 where the left matrix has it and the right one has it or a
+                         packing; sums are f32 */
+    bool is_host;     /* its memory is the host's: what lies in the one lies in the other */
+    size_t at_once;   /* of a product's result, this many values are best worked on at a time */
+    size_t loss_rows; /* rows of scores that a loss takes at a time */
+
     /* c [m, n] = a [m, k] · b [k, n] + beta · c, where beta is 0 (c is not read) or 1. */
     void (*matmul)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
+    void (*release_packing)(Packing *packing);
+
+    const MemoryKernels *memory;
+    const ElementKernels *elements;
+    const ColumnKernels *columns;
+    const RowKernels *rows;
+    const SegmentKernels *segments;
+    const ActivationKernels *activations;
+    const LayerNormKernels *layer_norm;
+    const AttentionKernels *attention;
+    const SequenceKernels *sequences;
+    const LossKernels *losses;
+    const ScoreKernels *scores;
+    const OptimizerKernels *optimizer;
 } Backend;
 
 /* The backend of a device ("cpu") for products in a dtype ("f32" or "bf16"). NULL with a message where this

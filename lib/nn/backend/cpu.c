@@ -78,8 +78,13 @@ static void matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float 
     matmul_in(true, m, n, k, a, b, beta, c, c_stride);
 }
 
-const Backend backend_cpu = {"cpu", false, matmul};
-static const Backend backend_cpu_bf16 = {"cpu bf16", true, matmul_bf16};
+const Backend backend_cpu = {
+    .name = "cpu", .matmul = matmul, .release_packing = packing_release, .is_host = true};
+static const Backend backend_cpu_bf16 = {.name = "cpu bf16",
+                                         .rounds = true,
+                                         .matmul = matmul_bf16,
+                                         .release_packing = packing_release,
+                                         .is_host = true};
 
 bool backend_has_bf16(void) {
     return onednn_has_bf16();

@@ -15,7 +15,7 @@ typedef struct Part {
     size_t first;
 } Part;
 
-typedef struct Attention {
+typedef struct AttentionStep {
     Part q, k, v;
     Tensor *y;
     Segments queries, keys;
@@ -26,7 +26,7 @@ typedef struct Attention {
     float *probabilities; /* unit after unit [query rows, stride of key rows], before dropout; NULL without
                              backward */
     size_t *offsets;      /* by segment: where its first head's probabilities start */
-} Attention;
+} AttentionStep;
 
 /* A thread's small matrices. */
 enum { SCRATCHES = 4 };
@@ -54,7 +54,7 @@ static size_t largest_segment(Segments segments) {
 }
 
 /* Room in each small matrix for query rows by key rows, and for either by the width of a head. */
-static size_t scratch_size(const Attention *attention) {
+static size_t scratch_size(const AttentionStep *attention) {
     const size_t rows = largest_segment(attention->queries), keys = largest_segment(attention->keys);
     size_t most = rows > keys ? rows : keys;
     if (attention->width > most) most = attention->width;
@@ -70,11 +70,11 @@ static float *take_scratch(Tape *tape, size_t size) {
     return arena_take(tape->arena, (size_t)omp_get_max_threads() * SCRATCHES * size, sizeof(float));
 }
 
-static inline size_t visible_keys(const Attention *attention, size_t row, size_t keys) {
+static inline size_t visible_keys(const AttentionStep *attention, size_t row, size_t keys) {
     return attention->causal && row + 1 < keys ? row + 1 : keys;
 }
 
-static Unit find_unit(const Attention *attention, size_t number) {
+static Unit find_unit(const AttentionStep *attention, size_t number) {
     const size_t segment = number / attention->heads, head = number % attention->heads;
     Unit unit = {.first_query = attention->queries.offsets[segment],
                  .rows = segments_length(attention->queries, segment),
@@ -105,14 +105,15 @@ static void softmax_row(float *row, size_t count, size_t stride, float scale) {
         row[j] = 0;
 }
 
-static void drop_probabilities(const Attention *attention, const Unit *unit, const float *from, float *to) {
+static void drop_probabilities(const AttentionStep *attention, const Unit *unit, const float *from,
+                               float *to) {
 #pragma omp simd
     for (size_t j = 0; j < unit->rows * unit->stride; j++)
         to[j] = from[j] * dropout_factor(attention->dropout, unit->index + j);
 }
 
 /* The probabilities behind dropout. */
-static const float *kept_probabilities(const Attention *attention, const Unit *unit,
+static const float *kept_probabilities(const AttentionStep *attention, const Unit *unit,
                                        const float *probabilities, Scratch scratch) {
     if (!attention->drops) return probabilities;
     drop_probabilities(attention, unit, probabilities, scratch.dropped);
@@ -153,7 +154,7 @@ static void multiply_by_keys(const Unit *unit, size_t width, const float *x, siz
                  scores, unit->stride);
 }
 
-static void unit_forward(const Attention *attention, const Unit *unit, Scratch scratch) {
+static void unit_forward(const AttentionStep *attention, const Unit *unit, Scratch scratch) {
     const Part q = attention->q, v = attention->v;
     const size_t columns = attention->y->columns, width = attention->width;
     const size_t place = unit->first_query * columns + unit->column;
@@ -173,7 +174,7 @@ static void unit_forward(const Attention *attention, const Unit *unit, Scratch s
 }
 
 /* Without keys the result is zero. */
-static void see_nothing(const Attention *attention, const Unit *unit) {
+static void see_nothing(const AttentionStep *attention, const Unit *unit) {
     const Tensor *y = attention->y;
     for (size_t i = unit->first_query; i < unit->first_query + unit->rows; i++) {
         memset(y->value + i * y->columns + unit->column, 0, attention->width * sizeof(float));
@@ -193,7 +194,7 @@ static void add_to_part(const Unit *unit, Part part, size_t row, size_t rows, si
 
 /* With P the probabilities, P' those after dropout: dV = P'ᵀ·dY, dP = (dY·Vᵀ) after dropout, dS = scale·P∘(dP
  * − Σ dP∘P), dQ = dS·K, dK = dSᵀ·Q. */
-static void unit_backward(const Attention *attention, const Unit *unit, Scratch scratch) {
+static void unit_backward(const AttentionStep *attention, const Unit *unit, Scratch scratch) {
     const Part q = attention->q, k = attention->k, v = attention->v;
     const size_t columns = attention->y->columns, width = attention->width, stride = unit->stride;
     const float *probabilities = attention->probabilities + unit->index;
@@ -222,7 +223,7 @@ static void unit_backward(const Attention *attention, const Unit *unit, Scratch 
 }
 
 static void attention_backward(Tape *tape, void *context) {
-    const Attention *attention = context;
+    const AttentionStep *attention = context;
     Tensor *const parts[] = {attention->q.tensor, attention->k.tensor, attention->v.tensor};
     for (size_t i = 0; i < 3; i++)
         if (parts[i]->needs_gradient) tape_gradient(tape, parts[i]);
@@ -237,7 +238,7 @@ static void attention_backward(Tape *tape, void *context) {
                  attention->offsets[attention->queries.count] * sizeof *attention->probabilities);
 }
 
-static void lay_out_probabilities(Tape *tape, Attention *attention) {
+static void lay_out_probabilities(Tape *tape, AttentionStep *attention) {
     const size_t count = attention->queries.count;
     attention->offsets = arena_take(tape->arena, count + 1, sizeof(size_t));
     attention->offsets[0] = 0;
@@ -255,8 +256,8 @@ static Tensor *attend(Tape *tape, Part q, Part k, Part v, size_t columns, Segmen
     const bool drops = tape->recording && dropout_rate > 0;
     Tensor *y = tape_tensor(tape, q.tensor->rows, columns,
                             q.tensor->needs_gradient || k.tensor->needs_gradient || v.tensor->needs_gradient);
-    Attention *attention_ =
-        TAPE_CONTEXT(tape, Attention, q, k, v, y, queries, keys, heads, width, causal, drops,
+    AttentionStep *attention_ =
+        TAPE_CONTEXT(tape, AttentionStep, q, k, v, y, queries, keys, heads, width, causal, drops,
                      drops ? dropout_create(dropout_rate, tape_dropout_seed(tape)) : (Dropout){0},
                      1.0f / sqrtf((float)width), NULL, NULL);
     lay_out_probabilities(tape, attention_);

@@ -1,14 +1,14 @@
 #include "nn/operators/kernels.h"
 #include "nn/operators/operators.h"
 
-typedef struct EmbeddingSum {
+typedef struct EmbeddingStep {
     Tensor *base, *y;
     EmbeddingRows tables[EMBEDDING_SUM_MOST];
     size_t table_count;
-} EmbeddingSum;
+} EmbeddingStep;
 
 static void embedding_sum_backward(Tape *tape, void *context) {
-    const EmbeddingSum *e = context;
+    const EmbeddingStep *e = context;
     const size_t rows = e->y->rows, columns = e->y->columns;
     if (e->base && e->base->needs_gradient)
         add_elements(rows * columns, e->y->gradient, tape_gradient(tape, e->base));
@@ -28,7 +28,7 @@ Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, siz
     for (size_t t = 0; t < table_count; t++)
         needs = needs || tables[t].table->trainable;
     Tensor *y = tape_tensor(tape, count, columns, needs);
-    EmbeddingSum *e = TAPE_CONTEXT(tape, EmbeddingSum, .base = base, .y = y, .table_count = table_count);
+    EmbeddingStep *e = TAPE_CONTEXT(tape, EmbeddingStep, .base = base, .y = y, .table_count = table_count);
     for (size_t t = 0; t < table_count; t++)
         e->tables[t] = tables[t];
 #pragma omp parallel for schedule(static) if (count * columns > PARALLEL_ELEMENTS)

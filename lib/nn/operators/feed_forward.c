@@ -6,40 +6,42 @@
  * activation's input is kept for the backward step. */
 
 /* Values of some rows: in f32, or in bf16 when the backend wants that. */
-typedef struct Rows {
+typedef struct ActivationRows {
     float *values;
     uint16_t *rounded;
-} Rows;
+} ActivationRows;
 
 typedef struct FeedForward {
     Tensor *x, *y;
     LinearPair pair;
-    Rows before; /* the activation's input [rows, wide] */
+    ActivationRows before; /* the activation's input [rows, wide] */
 } FeedForward;
 
 enum { PIECE = 256 }; /* columns at a time */
 
-static Rows take_rows(Tape *tape, size_t rows, size_t wide) {
-    if (tape->backend->rounds) return (Rows){NULL, arena_take(tape->arena, rows * wide, sizeof(uint16_t))};
-    return (Rows){arena_take(tape->arena, rows * wide, sizeof(float)), NULL};
+static ActivationRows take_rows(Tape *tape, size_t rows, size_t wide) {
+    if (tape->backend->rounds)
+        return (ActivationRows){NULL, arena_take(tape->arena, rows * wide, sizeof(uint16_t))};
+    return (ActivationRows){arena_take(tape->arena, rows * wide, sizeof(float)), NULL};
 }
 
-static void release_rows(Tape *tape, Rows rows, size_t count) {
+static void release_rows(Tape *tape, ActivationRows rows, size_t count) {
     tape_release(tape, rows.values, count * sizeof *rows.values);
     tape_release(tape, rows.rounded, count * sizeof *rows.rounded);
 }
 
-static Rows part_of_rows(Rows rows, size_t first) {
-    return (Rows){rows.values ? rows.values + first : NULL, rows.rounded ? rows.rounded + first : NULL};
+static ActivationRows part_of_rows(ActivationRows rows, size_t first) {
+    return (ActivationRows){rows.values ? rows.values + first : NULL,
+                            rows.rounded ? rows.rounded + first : NULL};
 }
 
-static Matrix rows_matrix(Rows rows, size_t wide) {
+static Matrix rows_matrix(ActivationRows rows, size_t wide) {
     return (Matrix){rows.values, wide, false, rows.rounded, NULL};
 }
 
 /* z += bias; before = z in bf16 (NULL: not kept so); between = activation(z). */
 static void activate(size_t rows, size_t wide, Activation activation, const float *bias, float *z,
-                     uint16_t *before, Rows between) {
+                     uint16_t *before, ActivationRows between) {
 #pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < wide; j += PIECE) {
@@ -60,8 +62,9 @@ static void add_bias(size_t rows, size_t columns, const float *bias, float *y) {
 
 /* between = activation(before) again; gradient = gradient · activation′(before), in place, and in bf16 when
  * `rounded` is there; its column sums are added to bias_gradient (NULL: not). */
-static void activate_backward(size_t rows, size_t wide, Activation activation, Rows before, Rows between,
-                              float *gradient, uint16_t *rounded, float *bias_gradient) {
+static void activate_backward(size_t rows, size_t wide, Activation activation, ActivationRows before,
+                              ActivationRows between, float *gradient, uint16_t *rounded,
+                              float *bias_gradient) {
 #pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
     for (size_t j = 0; j < wide; j += PIECE) {
         const size_t count = smaller(PIECE, wide - j);
@@ -86,7 +89,7 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
     const LinearPair *pair = &f->pair;
     const size_t in = f->x->columns, wide = pair->wide_weight->rows;
     const float *dy = f->y->gradient + first * in;
-    const Rows between = take_rows(tape, rows, wide);
+    const ActivationRows between = take_rows(tape, rows, wide);
     float *gradient = arena_take(tape->arena, rows * wide, sizeof *gradient);
     uint16_t *rounded = backend->rounds ? arena_take(tape->arena, rows * wide, sizeof *rounded) : NULL;
     const Matrix dy_matrix = tape_round(tape, dy, rows, in), dz = {gradient, wide, false, rounded, NULL};
@@ -130,16 +133,16 @@ Tensor *feed_forward(Tape *tape, Tensor *x, const LinearPair *pair) {
     const Backend *backend = tape->backend;
     const size_t all = x->rows, in = x->columns, wide = pair->wide_weight->rows, step = rows_at_once(wide);
     Tensor *y = tape_tensor(tape, all, in, x->needs_gradient || pair->wide_weight->trainable);
-    const Rows kept = y->needs_gradient ? take_rows(tape, all, wide) : (Rows){0};
+    const ActivationRows kept = y->needs_gradient ? take_rows(tape, all, wide) : (ActivationRows){0};
     const Matrix input = tape_matrix(tape, x);
     const Matrix first_weights = parameter_matrix(pair->wide_weight);
     const Matrix second_weights = parameter_matrix(pair->narrow_weight);
     const ArenaMark mark = arena_mark(tape->arena);
-    const Rows between = take_rows(tape, smaller(step, all), wide);
+    const ActivationRows between = take_rows(tape, smaller(step, all), wide);
     float *passing = kept.values ? NULL : arena_take(tape->arena, smaller(step, all) * wide, sizeof *passing);
     for (size_t first = 0; first < all; first += step) {
         const size_t rows = smaller(step, all - first);
-        const Rows before = part_of_rows(kept, first * wide);
+        const ActivationRows before = part_of_rows(kept, first * wide);
         float *z = kept.values ? before.values : passing, *to = y->value + first * in;
         backend->matmul(rows, wide, in, rows_from(input, first), transposed(first_weights), 0, z, wide);
         activate(rows, wide, pair->activation, pair->wide_bias->value, z, before.rounded, between);

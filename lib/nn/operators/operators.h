@@ -78,8 +78,6 @@ typedef struct EmbeddingRows {
     int64_t padding;
 } EmbeddingRows;
 
-enum { EMBEDDING_SUM_MOST = 4 };
-
 /* base (or nothing, when NULL) plus a row of each table: [count, D]. */
 Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, size_t table_count,
                       size_t count);
