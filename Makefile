@@ -10,11 +10,27 @@ ARCH     ?= native
 OPTIMIZE ?= -O3
 SANITIZE ?=
 
-# What Debian 12 calls what is needed: to build, to test, for the pipelines' pictures.
-PACKAGES := gcc g++ make pkg-config libopenblas-openmp-dev libzstd-dev libmsgpack-dev libxxhash-dev liblmdb-dev \
-            libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev libunistring-dev libsentencepiece-dev \
-            libdnnl-dev bats parallel jq zstd python3 python3-msgpack python3-numpy python3-zstandard time gnuplot-nox
-LINTERS  := clang-format clang-tidy cppcheck
+# What Debian 12 calls what is needed: to build, and besides to test and for the pipelines' pictures.
+BUILD_PACKAGES := gcc g++ make pkg-config libopenblas-openmp-dev libzstd-dev libmsgpack-dev libxxhash-dev liblmdb-dev \
+                  libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev libunistring-dev libsentencepiece-dev \
+                  libdnnl-dev
+PACKAGES       := $(BUILD_PACKAGES) bats parallel jq zstd python3 python3-msgpack python3-numpy python3-zstandard time \
+                  gnuplot-nox
+LINTERS        := clang-format clang-tidy cppcheck
+
+# Whatever builds sees to the packages first: the file is included, so that make reads this one again when they have
+# just been installed and pkg-config knows them. make -n installs nothing.
+.DEFAULT_GOAL := all
+GOALS := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out clean deps format help lint test-bare uninstall,$(GOALS)),)
+ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
+include $(BUILD)/$(if $(filter-out all install,$(GOALS)),packages,build-packages).mk
+endif
+endif
+$(BUILD)/packages.mk $(BUILD)/build-packages.mk: Makefile
+	@$(MAKE) --no-print-directory deps $(if $(findstring build-packages,$@),PACKAGES='$(BUILD_PACKAGES)')
+	@mkdir -p $(@D)
+	@touch -r Makefile $@
 
 # OpenBLAS must use OpenMP's threads, as our own loops do. Debian has its variants in folders of their own:
 # the OpenMP one is asked for by folder, and found again at run time whichever variant the system prefers.
@@ -48,14 +64,6 @@ UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_
 .PHONY: all
 all: $(TOOLS) ## build the tools (build/bin/pm-*); the default
 
-# Objects are made again when the flags change, and only then.
-FLAGS = $(CC) $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(ON_HOST_FLAGS)
-$(BUILD)/flags: FORCE
-	@mkdir -p $(@D)
-	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
-.PHONY: FORCE
-FORCE:
-
 $(BUILD)/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -88,6 +96,15 @@ $(BUILD)/unit/test_fibers: $(BUILD)/on_host/tests/unit/test_fibers.cc.o $(ON_HOS
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) $^ -o $@
 
+# Objects are made again when the flags change, and only then.
+equal = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
+FLAGS := $(strip $(CC) $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(ON_HOST_FLAGS))
+$(BUILD)/flags: $(if $(call equal,$(strip $(file <$(BUILD)/flags)),$(FLAGS)),,FORCE)
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' > $@
+.PHONY: FORCE
+FORCE:
+
 .SECONDARY:
 -include $(OBJECTS:.o=.d) $(ON_HOST:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
 
@@ -95,7 +112,7 @@ $(BUILD)/unit/test_fibers: $(BUILD)/on_host/tests/unit/test_fibers.cc.o $(ON_HOS
 units: $(UNITS)
 
 .PHONY: test
-test: deps ## set up, build, run all tests; the last line is "N passed, N failed"
+test: ## set up, build, run all tests; the last line is "N passed, N failed"
 	+@$(MAKE) --no-print-directory $(PARALLEL) all units
 	@tests/run $(BUILD)
 
@@ -149,9 +166,13 @@ lint: ## clang-format (check), cppcheck, clang-tidy
 
 # Built for looking, not for speed. No finding of AddressSanitizer (leaks too) or UBSan is suppressed.
 .PHONY: sanitize
-sanitize: deps ## build with address and undefined-behaviour sanitizers, run all tests so
+sanitize: ## build with address and undefined-behaviour sanitizers, run all tests so
 	+@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory test BUILD=$(BUILD)/sanitize OPTIMIZE=-O1 \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
+
+.PHONY: test-bare
+test-bare: ## as root: make demo and make test on a new Debian 12 in build/bare, which has make and nothing else
+	tests/bare $(BUILD)/bare
 
 .PHONY: clean
 clean: ## remove what was built
