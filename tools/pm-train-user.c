@@ -7,7 +7,7 @@
 static TrainRequest request = {.keep = "best", .unknown_items = "error", .memory = 8192};
 static const char *config;
 
-static Option options[] = {
+static const Option own_options[] = {
     {.name = "users",
      .kind = OPTION_PATH,
      .value = &request.users,
@@ -88,7 +88,6 @@ static Option options[] = {
      .unrecorded = true,
      .help = "streams beyond this go to a scratch file in $TMPDIR"},
     OPTION_OUTPUT(request.output, "MODEL.pmt", "the model"),
-    SETTINGS_OPTIONS(request.settings),
     {0},
 };
 
@@ -101,12 +100,11 @@ static Program program = {
     .example =
         "  pm-train-user --users users.tsv --text text.pmt --text-encoder xlmr.pmt --image image.pmt \\\n"
         "      --image-encoder clip.pmt --epochs 5 --log log.jsonl -o model.pmt",
-    .options = options,
     .version_details = backend_describe,
 };
 
 static bool was_given(const char *name) {
-    for (const Option *option = options; option->name; option++)
+    for (const Option *option = program.options; option->name; option++)
         if (!strcmp(option->name, name)) return option->given;
     return false;
 }
@@ -119,6 +117,7 @@ static bool run(Error *error) {
 
 int main(int argc, char **argv) {
     request.settings = settings_default;
+    program.options = settings_options(&request.settings, own_options);
     const int first = options_parse(&program, argc, argv);
     Error error;
     if (first < argc) options_wrong_usage(&program, "unexpected operand %s", argv[first]);

@@ -65,11 +65,20 @@ _Noreturn void options_wrong_usage(const Program *program, const char *format, .
     exit(2);
 }
 
-static bool is_choice(const char *choices, const char *text) {
+/* The place of `text` among the choices ("a|b|c"), or -1. */
+static int find_choice(const char *choices, const char *text) {
     const size_t length = strlen(text);
-    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-        if (!strncmp(at, text, length) && (at[length] == '|' || !at[length])) return length > 0;
-    return false;
+    int place = 0;
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL, place++)
+        if (!strncmp(at, text, length) && (at[length] == '|' || !at[length])) return length ? place : -1;
+    return -1;
+}
+
+static int choice_length(const Option *option, const char **name) {
+    unsigned place = *(unsigned *)option->value;
+    for (*name = option->choices; place; place--)
+        *name = strchr(*name, '|') + 1;
+    return (int)strcspn(*name, "|");
 }
 
 static bool check_range(const Option *option, double number, Error *error) {
@@ -103,9 +112,14 @@ static bool set_text(Option *option, const char *text, Error *error) {
         return true;
     }
     case OPTION_TEXT:
-        if (option->choices && !is_choice(option->choices, text))
+    case OPTION_CHOICE: {
+        const int place = option->choices ? find_choice(option->choices, text) : 0;
+        if (place < 0)
             return error_set(error, "--%s is one of %s, not '%s'", option->name, option->choices, text);
-        break;
+        if (option->kind == OPTION_TEXT) break;
+        *(unsigned *)option->value = (unsigned)place;
+        return true;
+    }
     case OPTION_PATH:
         break;
     }
@@ -138,6 +152,11 @@ static void describe_option(const Option *option, char text[OPTION_TEXT_SIZE]) {
         snprintf(text, room, " [%g]", *(double *)option->value);
     else if (option->kind == OPTION_TEXT && *(const char **)option->value)
         snprintf(text, room, " [%s]", *(const char **)option->value);
+    else if (option->kind == OPTION_CHOICE) {
+        const char *name;
+        const int length = choice_length(option, &name);
+        snprintf(text, room, " [%.*s]", length, name);
+    }
 }
 
 static void print_option(const Option *option) {
@@ -312,6 +331,7 @@ static bool set_json(Option *option, const json_t *value, Error *error) {
         *(double *)option->value = json_number_value(value);
         return true;
     case OPTION_TEXT:
+    case OPTION_CHOICE:
     case OPTION_PATH:
         if (!json_is_string(value)) return error_set(error, "%s must be a string", option->name);
         return set_text(option, keep_text(value), error);
@@ -366,6 +386,11 @@ json_t *options_record(const Program *program) {
             value = json_real(*(double *)option->value);
         if (option->kind == OPTION_TEXT && *(const char **)option->value)
             value = json_string(*(const char **)option->value);
+        if (option->kind == OPTION_CHOICE) {
+            const char *name;
+            const int length = choice_length(option, &name);
+            value = json_stringn(name, (size_t)length);
+        }
         if (value) json_object_set_new(record, option->name, value);
     }
     return record;

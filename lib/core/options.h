@@ -15,6 +15,7 @@ typedef enum OptionKind {
     OPTION_INTEGER, /* int64_t, within minimum … maximum */
     OPTION_REAL,    /* double, within minimum … maximum */
     OPTION_TEXT,    /* const char *, one of `choices` ("a|b|c") when there are any */
+    OPTION_CHOICE,  /* an enum from 0 in the order of `choices` */
     OPTION_PATH,    /* const char *, never written into an output */
 } OptionKind;
 

@@ -89,7 +89,7 @@ static bool read_padding(const Evaluation *evaluation, float *vector, Error *err
     const size_t dim = (size_t)evaluation->settings.dim;
     const json_t *padding = json_object_get(evaluation->vectors.header, "padding_item");
     memset(vector, 0, dim * sizeof *vector);
-    if (!padding || !strcmp(evaluation->settings.tower, "vectors") ||
+    if (!padding || evaluation->settings.tower == TOWER_VECTORS ||
         !recommender_sees_padding(evaluation->recommender))
         return true;
     if (json_array_size(padding) != dim)

@@ -53,10 +53,6 @@ typedef struct Job {
     uint64_t done;
 } Job;
 
-static const char *modality_name(Modality modality) {
-    return modality == MODALITY_TEXT ? "text" : "image";
-}
-
 static bool open_stream_source(Source *source, const EncodeRequest *request, Error *error) {
     const char *wanted = modality_name(request->modality);
     source->reader = stream_reader_open_kind(

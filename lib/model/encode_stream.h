@@ -5,8 +5,7 @@
 
 #include "core/dtype.h"
 #include "core/options.h"
-
-typedef enum Modality { MODALITY_TEXT, MODALITY_IMAGE } Modality;
+#include "model/modality.h"
 
 typedef struct EncodeRequest {
     Modality modality;

@@ -55,11 +55,12 @@ static bool check_blocks(const Job *job, size_t side, const json_t *header, cons
 
 static bool open_side(Job *job, size_t side, bool needed, const char *path, Error *error) {
     if (!needed && path)
-        return error_set(error, "the model's tower %s does not read --%s", job->settings.tower,
+        return error_set(error, "the model's tower %s does not read --%s", tower_name(job->settings.tower),
                          side_names[side]);
     if (!needed) return true;
     if (!path)
-        return error_set(error, "the model's tower %s needs --%s", job->settings.tower, side_names[side]);
+        return error_set(error, "the model's tower %s needs --%s", tower_name(job->settings.tower),
+                         side_names[side]);
     StreamReader *reader = job->sides[side].reader = stream_reader_open_kind(path, "hidden", error);
     if (!reader) return false;
     const json_t *header = stream_reader_header(reader);
@@ -82,7 +83,7 @@ static bool open_sides(Job *job, Error *error) {
 
 /* The ID tower's table stays a passenger: nothing of it is computed. */
 static bool load_model(Job *job, StreamReader *reader, Error *error) {
-    const bool id = !strcmp(job->settings.tower, "id");
+    const bool id = job->settings.tower == TOWER_ID;
     const RecommenderInputs inputs = {
         .item_towers = !id, .text_width = job->sides[TEXT].width, .image_width = job->sides[IMAGE].width};
     const ModelFilter filter = {.keep = id ? "id_encoder." : NULL};
@@ -99,7 +100,7 @@ static bool open_model(Job *job, Error *error) {
     job->model_header = json_deep_copy(stream_reader_header(reader));
     bool fine = settings_read(&job->settings, json_object_get(job->model_header, "config"), error) ||
                 error_prefix(error, "%s: ", job->request->model);
-    if (fine && !strcmp(job->settings.tower, "vectors"))
+    if (fine && job->settings.tower == TOWER_VECTORS)
         fine = error_set(error,
                          "%s: this model was trained over given item vectors and has no towers to make them",
                          job->request->model);
@@ -122,7 +123,7 @@ static bool open_writer(Job *job, const Program *program, const float *padding, 
     if (!users) return false;
     json_t *header = header_create("items");
     json_object_set_new(header, "dim", json_integer(job->settings.dim));
-    json_object_set_new(header, "tower", json_string(job->settings.tower));
+    json_object_set_new(header, "tower", json_string(tower_name(job->settings.tower)));
     if (users->sees_padding)
         json_object_set_new(header, "padding_item", vector_json(padding, (size_t)job->settings.dim));
     header_sign(header, program->name, options_record(program));

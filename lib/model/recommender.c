@@ -13,19 +13,15 @@ const char *recommender_image_prefix(const EncoderConfig *config) {
                                                : "cv_encoder.image_net.vision_model.";
 }
 
-static bool is_id_tower(const Settings *settings) {
-    return !strcmp(settings->tower, "id");
-}
-
-/* The fusion of a tower: a tower of one modality is a fusion of that modality alone. NULL with no error set
- * for the ID tower. */
+/* The fusion of a tower: a tower of one modality is a fusion of that modality alone. */
 static const FusionKind *fusion_of_tower(const Settings *settings, Error *error) {
-    return fusion_find(strcmp(settings->tower, "modal") ? settings->tower : settings->fusion, error);
+    const Tower tower = settings->tower;
+    return fusion_find(tower == TOWER_MODAL ? settings->fusion : tower_name(tower), error);
 }
 
 bool recommender_modalities(const Settings *settings, bool *text, bool *image, Error *error) {
     *text = *image = false;
-    if (is_id_tower(settings)) return true;
+    if (settings->tower == TOWER_ID || settings->tower == TOWER_VECTORS) return true;
     const FusionKind *fusion = fusion_of_tower(settings, error);
     if (!fusion) return false;
     *text = fusion->uses_text;
@@ -37,7 +33,7 @@ static bool create_item_towers(Recommender *recommender, const RecommenderInputs
     const Settings *settings = &recommender->settings;
     ParameterSet *set = recommender->parameters;
     const size_t dim = (size_t)settings->dim;
-    if (is_id_tower(settings)) {
+    if (settings->tower == TOWER_ID) {
         recommender->item_table = parameter_add(set, GROUP_REST, INITIAL_XAVIER_NORMAL, inputs->id_items + 1,
                                                 dim, "id_encoder.weight");
         return true;
@@ -45,9 +41,10 @@ static bool create_item_towers(Recommender *recommender, const RecommenderInputs
     const FusionKind *fusion = fusion_of_tower(settings, error);
     if (!fusion || (fusion->check && !fusion->check(settings, error))) return false;
     if (fusion->uses_text && !inputs->text_width)
-        return error_set(error, "the tower %s reads text; give it with --text", settings->tower);
+        return error_set(error, "the tower %s reads text; give it with --text", tower_name(settings->tower));
     if (fusion->uses_image && !inputs->image_width)
-        return error_set(error, "the tower %s reads images; give them with --image", settings->tower);
+        return error_set(error, "the tower %s reads images; give them with --image",
+                         tower_name(settings->tower));
     if (fusion->uses_text) {
         if (inputs->text)
             recommender->text_encoder = encoder_create(set, inputs->text, recommender_text_prefix(),
@@ -88,7 +85,7 @@ static bool create_objectives(Recommender *recommender, Error *error) {
         if (kind->needs_text_and_image && !both)
             return error_set(
                 error, "the objective %s compares texts with images, but the tower %s does not have both",
-                kind->name, settings->tower);
+                kind->name, tower_name(settings->tower));
         if (kind->create) recommender->objective_modules[i] = kind->create(recommender->parameters, settings);
     }
     return true;

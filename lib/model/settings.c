@@ -3,14 +3,14 @@
 #include "core/memory.h"
 
 #include <math.h>
-#include <string.h>
+#include <stddef.h>
 
 const Settings settings_default = {
-    .tower = "modal",
+    .tower = TOWER_MODAL,
     .fusion = "merge_attn",
     .user_encoder = "sasrec",
     .objective = "dap",
-    .schedule = "constant",
+    .schedule = SCHEDULE_CONSTANT,
     .dim = 768,
     .fusion_heads = 12,
     .fusion_intermediate = 3072,
@@ -36,19 +36,109 @@ const Settings settings_default = {
     .dtype = "f32",
 };
 
-/* A table of options needs constant addresses. */
-static Settings bound;
-static Option options[] = {SETTINGS_OPTIONS(bound), {0}};
-static Program table = {.name = "settings", .options = options};
+/* In the order of the enums. */
+#define TOWERS "modal|text-only|image-only|id|vectors"
+#define SCHEDULES "constant|step|cosine|linear"
+
+#define AT(member) offsetof(Settings, member)
+
+typedef struct Setting {
+    const char *name;
+    OptionKind kind;
+    size_t offset; /* of the value in Settings */
+    double minimum, maximum;
+    const char *argument, *help, *choices;
+} Setting;
+
+static const Setting table[] = {
+    {"tower", OPTION_CHOICE, AT(tower), 0, 0, "NAME", .help = "modal, text-only, image-only, id",
+     .choices = TOWERS},
+    {"fusion", OPTION_TEXT, AT(fusion), 0, 0, "NAME", .help = "merge_attn, co_att, concat, film, gated, sum"},
+    {"user-encoder", OPTION_TEXT, AT(user_encoder), 0, 0, "NAME", .help = "sasrec, grurec, nextit"},
+    {"objective", OPTION_TEXT, AT(objective), 0, 0, "LIST",
+     .help = "dap, nicl, ncl, icl, vcl, nid, rcl: a,b=WEIGHT,…"},
+    {"temperature", OPTION_REAL, AT(temperature), 1e-3, 1e3, "T", .help = "of nicl, vcl, icl, ncl and rcl"},
+    {"shuffle-rate", OPTION_REAL, AT(shuffle_rate), 0, 1, "P", .help = "inputs shuffled for nid and rcl"},
+    {"replace-rate", OPTION_REAL, AT(replace_rate), 0, 1, "P", .help = "inputs replaced for nid and rcl"},
+    {"dim", OPTION_INTEGER, AT(dim), 1, 65536, "D", .help = "width of item vectors"},
+    {"fusion-heads", OPTION_INTEGER, AT(fusion_heads), 1, 1024, "N", .help = "attention heads of the fusion"},
+    {"fusion-intermediate", OPTION_INTEGER, AT(fusion_intermediate), 1, 262144, "N",
+     .help = "its feed-forward width"},
+    {"fusion-layers", OPTION_INTEGER, AT(fusion_layers), 1, 64, "N", .help = "its layers"},
+    {"user-heads", OPTION_INTEGER, AT(user_heads), 1, 1024, "N",
+     .help = "attention heads of the user encoder"},
+    {"user-blocks", OPTION_INTEGER, AT(user_blocks), 1, 64, "N", .help = "its blocks or layers"},
+    {"max-seq-len", OPTION_INTEGER, AT(max_seq_len), 1, 65536, "L", .help = "most inputs of a sequence"},
+    {"min-seq-len", OPTION_INTEGER, AT(min_seq_len), 3, 65536, "N",
+     .help = "users with fewer items are left out"},
+    {"epochs", OPTION_INTEGER, AT(epochs), 0, 1000000, "N", .help = "passes over the users"},
+    {"batch-size", OPTION_INTEGER, AT(batch_size), 0, 10000000, "B", .help = "users in a batch; 0: all"},
+    {"accumulate", OPTION_INTEGER, AT(accumulate), 1, 65536, "N",
+     .help = "batches whose gradients make one step"},
+    {"lr", OPTION_REAL, AT(lr), 0, 1e3, "R", .help = "learning rate"},
+    {"text-lr", OPTION_REAL, AT(text_lr), 0, 1e3, "R",
+     .help = "of the text encoder's blocks; without it: --lr"},
+    {"image-lr", OPTION_REAL, AT(image_lr), 0, 1e3, "R",
+     .help = "of the image encoder's blocks; without it: --lr"},
+    {"text-config", OPTION_PATH, AT(text_config), 0, 0, "FILE",
+     .help = "config.json of the text encoder in --init"},
+    {"image-config", OPTION_PATH, AT(image_config), 0, 0, "FILE",
+     .help = "config.json of the image encoder in --init"},
+    {"weight-decay", OPTION_REAL, AT(weight_decay), 0, 1e3, "R", .help = "outside the encoders' blocks"},
+    {"dropout", OPTION_REAL, AT(dropout), 0, 0.99, "P", .help = "in fusion, user encoder and text blocks"},
+    {"clip", OPTION_REAL, AT(clip), 0, 1e9, "NORM", .help = "largest gradient norm; 0: no limit"},
+    {"schedule", OPTION_CHOICE, AT(schedule), 0, 0, "NAME", .help = "step, cosine, linear, constant",
+     .choices = SCHEDULES},
+    {"schedule-gap", OPTION_INTEGER, AT(schedule_gap), 1, 1000000, "N",
+     .help = "epochs between the steps of step"},
+    {"patience", OPTION_INTEGER, AT(patience), 0, 1000000, "N",
+     .help = "stop after N epochs without a better one; 0: never"},
+    {"seed", OPTION_INTEGER, AT(seed), 0, 9e15, "S", .help = "of initial values, order and dropout"},
+    {"device", OPTION_TEXT, AT(device), 0, 0, "NAME", .help = "where to compute: cpu", .choices = "cpu"},
+    {"dtype", OPTION_TEXT, AT(dtype), 0, 0, "TYPE", .help = "of the matrix products: f32, bf16",
+     .choices = "f32|bf16"},
+};
+
+enum { SETTINGS = sizeof table / sizeof *table };
+
+const char *tower_name(Tower tower) {
+    static const char *const names[] = {"modal", "text-only", "image-only", "id", "vectors"};
+    return names[tower];
+}
+
+Option *settings_options(Settings *settings, const Option *own) {
+    size_t count = 0;
+    while (own && own[count].name)
+        count++;
+    Option *options = memory_need(count + SETTINGS + 1, sizeof *options);
+    for (size_t i = 0; i < count; i++)
+        options[i] = own[i];
+    for (size_t i = 0; i < SETTINGS; i++)
+        options[count + i] = (Option){.name = table[i].name,
+                                      .kind = table[i].kind,
+                                      .value = (char *)settings + table[i].offset,
+                                      .minimum = table[i].minimum,
+                                      .maximum = table[i].maximum,
+                                      .argument = table[i].argument,
+                                      .help = table[i].help,
+                                      .choices = table[i].choices,
+                                      .setting = true};
+    return options;
+}
 
 bool settings_read(Settings *settings, const json_t *config, Error *error) {
-    bound = settings_default;
-    if (!options_inherit(&table, config, error)) return error_prefix(error, "the model's settings: ");
-    *settings = bound;
-    return true;
+    *settings = settings_default;
+    Program program = {.name = "settings", .options = settings_options(settings, NULL)};
+    const bool fine =
+        options_inherit(&program, config, error) || error_prefix(error, "the model's settings: ");
+    free(program.options);
+    return fine;
 }
 
 json_t *settings_record(const Settings *settings) {
-    bound = *settings;
-    return options_record(&table);
+    Settings copy = *settings;
+    const Program program = {.name = "settings", .options = settings_options(&copy, NULL)};
+    json_t *record = options_record(&program);
+    free(program.options);
+    return record;
 }

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-enum { TEXT, IMAGE, VECTORS, SOURCES, ENCODE_WINDOW = 128 };
+enum { ENCODE_WINDOW = 128 };
 
-static void join_names(ItemSource *source, FeatureStore *const stores[SOURCES], const FeatureStore *first) {
+static void join_names(ItemSource *source, const FeatureStore *first) {
+    FeatureStore *const *stores = source->stores;
     const size_t count = feature_store_items(first);
     for (size_t s = 0; s < SOURCES; s++)
         source->rows[s] = memory_need(count, sizeof(uint32_t));
@@ -19,25 +20,24 @@ static void join_names(ItemSource *source, FeatureStore *const stores[SOURCES], 
                 found[s] = name_table_find(stores[s]->names, name, size);
                 everywhere = everywhere && found[s] != SIZE_MAX;
             }
-        if (!everywhere) {
-            source->dropped++;
-            continue;
-        }
+        if (!everywhere) continue;
         const size_t number = name_table_add(source->names, name, size, NULL);
         for (size_t s = 0; s < SOURCES; s++)
             source->rows[s][number] = (uint32_t)found[s];
     }
     for (size_t s = 0; s < SOURCES; s++)
         if (stores[s]) source->dropped += feature_store_items(stores[s]) - name_table_count(source->names);
-    source->dropped -= feature_store_items(first) - name_table_count(source->names);
 }
 
-bool item_source_create(ItemSource *source, FeatureStore *text, FeatureStore *image, FeatureStore *vectors,
-                        const NameTable *catalogue, Error *error) {
-    FeatureStore *const stores[SOURCES] = {text, image, vectors};
-    const FeatureStore *first = text ? text : image ? image : vectors;
-    *source = (ItemSource){.text = text, .image = image, .vectors = vectors, .names = name_table_create()};
-    if (first) join_names(source, stores, first);
+bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *catalogue,
+                        Error *error) {
+    const FeatureStore *first = NULL, *image = stores[SOURCE_IMAGE];
+    *source = (ItemSource){.names = name_table_create()};
+    for (size_t s = 0; s < SOURCES; s++) {
+        source->stores[s] = stores[s];
+        if (!first) first = stores[s];
+    }
+    if (first) join_names(source, first);
     for (size_t i = 0; !first && i < name_table_count(catalogue); i++) {
         size_t size;
         const char *name = name_table_name(catalogue, i, &size);
@@ -90,41 +90,42 @@ static float *gather_values(const FeatureStore *store, Tape *tape, const uint32_
 
 static void gather_text(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
                         ItemBatch *batch) {
-    const uint32_t *rows = store_rows(source, TEXT, tape, items, count);
-    batch->text_segments = gather_offsets(source->text, tape, rows, count);
+    const FeatureStore *store = source->stores[SOURCE_TEXT];
+    const uint32_t *rows = store_rows(source, SOURCE_TEXT, tape, items, count);
+    batch->text_segments = gather_offsets(store, tape, rows, count);
     const size_t total = segments_rows(batch->text_segments);
-    if (source->text->kind == FEATURE_TOKENS) {
+    if (store->kind == FEATURE_TOKENS) {
         uint32_t *ids = arena_take(tape->arena, total, sizeof *ids);
-        feature_store_gather_ids(source->text, rows, count, ids);
+        feature_store_gather_ids(store, rows, count, ids);
         batch->text_ids = ids;
     } else {
-        batch->text_hidden = gather_values(source->text, tape, rows, count, total);
+        batch->text_hidden = gather_values(store, tape, rows, count, total);
     }
 }
 
 static void gather_image(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
                          ItemBatch *batch) {
-    const uint32_t *rows = store_rows(source, IMAGE, tape, items, count);
-    if (source->image->kind == FEATURE_PIXELS) {
-        float *pixels = arena_take(tape->arena, count * source->image->width, sizeof(float));
-        feature_store_gather_pixels(source->image, rows, count, pixels);
+    const FeatureStore *store = source->stores[SOURCE_IMAGE];
+    const uint32_t *rows = store_rows(source, SOURCE_IMAGE, tape, items, count);
+    if (store->kind == FEATURE_PIXELS) {
+        float *pixels = arena_take(tape->arena, count * store->width, sizeof(float));
+        feature_store_gather_pixels(store, rows, count, pixels);
         batch->pixels = pixels;
         return;
     }
     batch->image_tokens = source->image_tokens;
-    batch->image_segments = gather_offsets(source->image, tape, rows, count);
-    batch->image_hidden =
-        gather_values(source->image, tape, rows, count, segments_rows(batch->image_segments));
+    batch->image_segments = gather_offsets(store, tape, rows, count);
+    batch->image_hidden = gather_values(store, tape, rows, count, segments_rows(batch->image_segments));
 }
 
 void item_source_gather(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
                         ItemBatch *batch) {
     *batch = (ItemBatch){.count = count, .numbers = items};
-    if (source->text) gather_text(source, tape, items, count, batch);
-    if (source->image) gather_image(source, tape, items, count, batch);
-    if (source->vectors)
-        batch->vectors = gather_values(source->vectors, tape, store_rows(source, VECTORS, tape, items, count),
-                                       count, count);
+    if (source->stores[SOURCE_TEXT]) gather_text(source, tape, items, count, batch);
+    if (source->stores[SOURCE_IMAGE]) gather_image(source, tape, items, count, batch);
+    if (source->stores[SOURCE_VECTORS])
+        batch->vectors = gather_values(source->stores[SOURCE_VECTORS], tape,
+                                       store_rows(source, SOURCE_VECTORS, tape, items, count), count, count);
 }
 
 void item_source_encode(const ItemSource *source, const Recommender *recommender, Tape *tape, size_t count,

@@ -4,21 +4,25 @@
 
 #include "data/behaviours.h"
 #include "data/feature_store.h"
+#include "model/modality.h"
 #include "model/recommender.h"
 
+/* The stores: of each modality, and of item vectors. */
+enum { SOURCE_TEXT = MODALITY_TEXT, SOURCE_IMAGE = MODALITY_IMAGE, SOURCE_VECTORS, SOURCES };
+
 typedef struct ItemSource {
-    FeatureStore *text, *image, *vectors; /* NULL where a tower does not read them; not owned */
-    NameTable *names;                     /* of the items that all stores have, in the order of the first */
-    size_t dropped;                       /* items that some store lacks */
-    uint32_t *rows[3];                    /* by number in `names`: the item in text, image, vectors */
-    uint32_t *by_item[3]; /* the same by item number of the behaviours, after item_source_number */
+    FeatureStore *stores[SOURCES]; /* NULL where a tower does not read them; not owned */
+    NameTable *names;              /* of the items that all stores have, in the order of the first */
+    size_t dropped;                /* items that some store lacks */
+    uint32_t *rows[SOURCES];       /* by number in `names`: the item in the store */
+    uint32_t *by_item[SOURCES];    /* the same by item number of the behaviours, after item_source_number */
     size_t image_tokens;
 } ItemSource;
 
 /* Joins the stores that are not NULL; `catalogue` (or NULL) names the items when there is no store (an ID
  * tower). */
-bool item_source_create(ItemSource *source, FeatureStore *text, FeatureStore *image, FeatureStore *vectors,
-                        const NameTable *catalogue, Error *error);
+bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *catalogue,
+                        Error *error);
 void item_source_free(ItemSource *source);
 
 /* Takes over the numbers that behaviours_read gave the items of source->names. */

@@ -1,15 +1,18 @@
 #include "train/schedule.h"
 
-#include <assert.h>
 #include <math.h>
-#include <string.h>
 
-double schedule_factor(const char *name, int64_t epoch, int64_t epochs, int64_t gap) {
+double schedule_factor(Schedule schedule, int64_t epoch, int64_t epochs, int64_t gap) {
     const double part = (double)epoch / (double)epochs;
-    const int64_t steps = epoch / gap;
-    if (!strcmp(name, "step")) return pow(0.1, (double)steps);
-    if (!strcmp(name, "cosine")) return fmax(0.1, 0.5 * (1 + cos(M_PI * part)));
-    if (!strcmp(name, "linear")) return fmax(0, (double)(epochs - epoch) / (double)epochs);
-    assert(!strcmp(name, "constant"));
+    switch (schedule) {
+    case SCHEDULE_STEP:
+        return pow(0.1, (double)(epoch / gap));
+    case SCHEDULE_COSINE:
+        return fmax(0.1, 0.5 * (1 + cos(M_PI * part)));
+    case SCHEDULE_LINEAR:
+        return fmax(0, (double)(epochs - epoch) / (double)epochs);
+    case SCHEDULE_CONSTANT:
+        break;
+    }
     return 1;
 }

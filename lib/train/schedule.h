@@ -2,11 +2,11 @@
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H
 
-#include <stdint.h>
+#include "model/settings.h"
 
-/* What the learning rates of epoch 0 … epochs − 1 are multiplied with: "constant" 1; "step" a tenth after
- * every `gap` epochs; "cosine" half a wave down to 0.1; "linear" a straight line that would reach 0 after the
- * last epoch. The name must be one of these (the setting has no other choices). */
-double schedule_factor(const char *name, int64_t epoch, int64_t epochs, int64_t gap);
+/* What the learning rates of epoch 0 … epochs − 1 are multiplied with: constant 1; step a tenth after
+ * every `gap` epochs; cosine half a wave down to 0.1; linear a straight line that would reach 0 after the
+ * last epoch. */
+double schedule_factor(Schedule schedule, int64_t epoch, int64_t epochs, int64_t gap);
 
 #endif

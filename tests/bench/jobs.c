@@ -231,7 +231,7 @@ static void time_step(const char *job, Tape *tape, int trained) {
     Settings settings = settings_default;
     settings.max_seq_len = arguments.length;
     if (trained < 0) {
-        settings.tower = "id";
+        settings.tower = TOWER_ID;
         settings.dim = arguments.dim;
     }
     make_rows(&step,

@@ -1,0 +1,28 @@
+/* What a training reads: the streams that its tower needs, the items that they have in common, and the
+ * behaviours over those items. */
+#ifndef TRAIN_INPUTS_H
+#define TRAIN_INPUTS_H
+
+#include "data/catalogue.h"
+#include "train/item_source.h"
+#include "train/side.h"
+#include "train/train_job.h"
+
+typedef struct TrainInputs {
+    Side sides[MODALITIES];
+    FeatureStore *vectors; /* NULL unless the items come in as vectors */
+    Catalogue catalogue;   /* of an ID tower */
+    ItemSource source;
+    Behaviours behaviours;
+    bool has_source, has_behaviours;
+} TrainInputs;
+
+/* Without --tower the streams say which it is. */
+void inputs_choose_tower(TrainRequest *request);
+
+/* Reads all streams and the behaviours. `inputs` starts from {0} and is given to inputs_free also on failure.
+ * The width of given vectors becomes the setting dim. */
+bool inputs_read(TrainInputs *inputs, TrainRequest *request, Error *error);
+void inputs_free(TrainInputs *inputs);
+
+#endif
