@@ -1,10 +1,11 @@
 #include "core/log.h"
+#include "core/options.h"
 #include "eval/baselines.h"
 #include "eval/evaluation.h"
 #include "nn/backend/backend.h"
 
-static EvaluationRequest request = {
-    .split = "test", .cutoffs = "5,10,20", .candidates = "kept", .unknown_items = "error", .compute = "f32"};
+static EvaluationRequest request = {.candidates = "kept", .unknown_items = "error"};
+static const char *split = "test", *cutoffs = "5,10,20";
 
 static Option options[] = {
     {.name = "model",
@@ -35,15 +36,11 @@ static Option options[] = {
      .help = "the items of a baseline, in place of --items"},
     {.name = "split",
      .kind = OPTION_TEXT,
-     .value = &request.split,
+     .value = &split,
      .argument = "NAME",
      .choices = "valid|test",
      .help = "valid, test"},
-    {.name = "k",
-     .kind = OPTION_TEXT,
-     .value = &request.cutoffs,
-     .argument = "LIST",
-     .help = "of HR@k and NDCG@k"},
+    {.name = "k", .kind = OPTION_TEXT, .value = &cutoffs, .argument = "LIST", .help = "of HR@k and NDCG@k"},
     {.name = "candidates",
      .kind = OPTION_TEXT,
      .value = &request.candidates,
@@ -102,6 +99,9 @@ int main(int argc, char **argv) {
     if (request.model && !request.items) options_wrong_usage(&program, "--model needs --items");
     if (!request.items == !request.catalog)
         options_wrong_usage(&program, "give the items with one of --items and --catalog");
+    split_from_name(split, &request.split);
+    if (!cutoffs_parse(&request.cutoffs, cutoffs, &error))
+        options_wrong_usage(&program, "--k: %s", error.message);
     if (evaluate(&request, &error)) return 0;
     log_error("%s", error.message);
     return 1;

@@ -2,16 +2,18 @@
 #ifndef EVAL_EVALUATION_H
 #define EVAL_EVALUATION_H
 
-#include "core/options.h"
+#include "data/split.h"
+#include "eval/metrics.h"
 
 typedef struct EvaluationRequest {
     const char *model, *users, *items; /* a model over item vectors */
     const char *baseline, *catalog;    /* or a baseline over the items of a catalogue or a stream */
-    const char *split, *cutoffs, *candidates, *unknown_items;
+    const char *candidates, *unknown_items;
+    Split split;
+    Cutoffs cutoffs;
     const char *ranks; /* a file for user TAB rank; NULL: none */
     bool json, cold;
     int64_t max_seq_len, min_seq_len; /* of a baseline; 0 with a model: the model's own */
-    const char *compute;
 } EvaluationRequest;
 
 /* Prints the figures on standard output. */

@@ -12,56 +12,75 @@ static int compare_items(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The items of a history that are candidates, each once, rising; to be freed. */
-static uint32_t *distinct_items(Sequence history, uint32_t candidate_count, size_t *count) {
-    uint32_t *items = memory_need(history.count, sizeof *items);
+size_t distinct_items(Sequence history, uint32_t candidate_count, uint32_t *items) {
+    size_t count = 0;
     if (history.count) memcpy(items, history.items, history.count * sizeof *items);
     qsort(items, history.count, sizeof *items, compare_items);
-    *count = 0;
     for (size_t i = 0; i < history.count && items[i] <= candidate_count; i++)
-        if (!*count || items[i] != items[*count - 1]) items[(*count)++] = items[i];
-    return items;
+        if (!count || items[i] != items[count - 1]) items[count++] = items[i];
+    return count;
 }
 
-typedef struct Standing {
-    uint32_t higher, equal, unordered;
-} Standing;
+void standing_start(Standing *standing, uint32_t target, float score, const uint32_t *masked,
+                    size_t masked_count) {
+    const bool is_masked = bsearch(&target, masked, masked_count, sizeof *masked, compare_items);
+    if (is_masked) score = -INFINITY;
+    *standing = (Standing){.target = target,
+                           .is_masked = is_masked,
+                           .score = score,
+                           .seen = score,
+                           .masked = masked,
+                           .masked_count = masked_count};
+}
+
+static uint32_t first_bad(const float *scores, uint32_t count) {
+    uint32_t i = 0;
+    while (i + 1 < count && !isnan(scores[i]))
+        i++;
+    return i;
+}
 
 /* One pass that the compiler vectorises; masking comes afterwards, as a correction. */
-static Standing compare_all(const float *scores, uint32_t candidate_count, float target) {
+void standing_add(Standing *standing, uint32_t first, uint32_t count, const float *scores) {
+    const float score = standing->score;
     uint32_t higher = 0, equal = 0, unordered = 0;
-    for (size_t i = 1; i <= candidate_count; i++) {
-        higher += scores[i] > target;
-        equal += scores[i] == target;
+    for (uint32_t i = 0; i < count; i++) {
+        higher += scores[i] > score;
+        equal += scores[i] == score;
         unordered += scores[i] != scores[i];
     }
-    return (Standing){higher, equal, unordered};
+    for (; standing->passed < standing->masked_count; standing->passed++) {
+        const uint32_t place = standing->masked[standing->passed] - first;
+        if (place >= count) break;
+        higher -= scores[place] > score;
+        equal -= scores[place] == score;
+        equal += score == -INFINITY;
+    }
+    standing->higher += higher;
+    standing->equal += equal;
+    if (unordered && !standing->bad) standing->bad = first + first_bad(scores, count);
+    if (!standing->is_masked && standing->target - first < count)
+        standing->seen = scores[standing->target - first];
 }
 
-static bool refuse_nan(const float *scores, uint32_t candidate_count, Error *error) {
-    uint32_t item = 1;
-    while (item < candidate_count && !isnan(scores[item]))
-        item++;
-    return error_set(error, "the score of item number %u is not a number; was the model trained to the end?",
-                     item);
+bool standing_rank(const Standing *standing, double *rank, Error *error) {
+    if (standing->bad)
+        return error_set(error,
+                         "the score of item number %u is not a number; was the model trained to the end?",
+                         standing->bad);
+    *rank = 1.0 + standing->higher + (standing->equal - 1) / 2.0; /* the target equals itself */
+    return true;
 }
 
 bool rank_target(const float *scores, uint32_t candidate_count, uint32_t target, Sequence history,
                  double *rank, Error *error) {
-    size_t masked_count;
-    uint32_t *masked = distinct_items(history, candidate_count, &masked_count);
-    const bool is_masked = bsearch(&target, masked, masked_count, sizeof *masked, compare_items);
-    const float score = is_masked ? -INFINITY : scores[target];
-    Standing standing = compare_all(scores, candidate_count, score);
-    for (size_t i = 0; i < masked_count; i++) {
-        standing.higher -= scores[masked[i]] > score;
-        standing.equal -= scores[masked[i]] == score;
-        standing.equal += score == -INFINITY;
-    }
+    Standing standing;
+    uint32_t *masked = memory_need(history.count, sizeof *masked);
+    const size_t masked_count = distinct_items(history, candidate_count, masked);
+    standing_start(&standing, target, scores[target], masked, masked_count);
+    standing_add(&standing, 1, candidate_count, scores + 1);
     free(masked);
-    if (standing.unordered) return refuse_nan(scores, candidate_count, error);
-    *rank = 1.0 + standing.higher + (standing.equal - 1) / 2.0; /* the target equals itself */
-    return true;
+    return standing_rank(&standing, rank, error);
 }
 
 /* Of the errors of several threads the first user's, whichever came first. */
@@ -85,15 +104,6 @@ static bool report_first(const FirstError *first, Error *error) {
     if (first->user == SIZE_MAX) return true;
     *error = first->error;
     return false;
-}
-
-bool rank_rows(const Behaviours *behaviours, Split split, size_t first, size_t count, const float *scores,
-               size_t stride, uint32_t candidate_count, double *ranks, Error *error) {
-    FirstError failed = {.user = SIZE_MAX};
-#pragma omp parallel for
-    for (size_t i = 0; i < count; i++)
-        rank_user(behaviours, split, first + i, scores + i * stride, candidate_count, &ranks[i], &failed);
-    return report_first(&failed, error);
 }
 
 bool rank_users(const Behaviours *behaviours, Split split, uint32_t candidate_count, ScoreUser score,

@@ -1,20 +1,48 @@
 #include "eval/scorer.h"
 
-enum { USERS_AT_ONCE = 256 };
+#include "core/memory.h"
 
-/* The inputs of the users first … first + count − 1, as rows of the item vectors. */
-static UserRows input_rows(Tape *tape, const Behaviours *behaviours, Split split, size_t first,
-                           size_t count) {
+#include <math.h>
+#include <string.h>
+
+enum { ROWS_AT_ONCE = 256, TILE = 4096 };
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+size_t user_choice_number(const UserChoice *choice, size_t i) {
+    return choice->users ? choice->users[choice->first + i] : choice->first + i;
+}
+
+/* ---- From users to states ---- */
+
+static Sequence input_of(const UserChoice *choice, size_t i) {
+    return split_input(choice->behaviours, choice->split, user_choice_number(choice, i));
+}
+
+/* The inputs as rows of `items`, which receives their vectors in their order, the padding item's first. */
+static UserRows input_rows(const Scorer *scorer, const UserChoice *choice, size_t first, size_t count,
+                           Tensor **items) {
+    Tape *tape = scorer->tape;
+    const size_t dim = scorer->vectors.dim;
     size_t *offsets = arena_take(tape->arena, count + 1, sizeof *offsets);
     offsets[0] = 0;
     for (size_t i = 0; i < count; i++)
-        offsets[i + 1] = offsets[i] + split_input(behaviours, split, first + i).count;
+        offsets[i + 1] = offsets[i] + input_of(choice, first + i).count;
+    uint32_t *numbers = arena_take(tape->arena, offsets[count], sizeof *numbers);
     uint32_t *rows = arena_take(tape->arena, offsets[count], sizeof *rows);
     for (size_t i = 0; i < count; i++) {
-        const Sequence input = split_input(behaviours, split, first + i);
-        memcpy(rows + offsets[i], input.items, input.count * sizeof *rows);
+        const Sequence input = input_of(choice, first + i);
+        memcpy(numbers + offsets[i], input.items, input.count * sizeof *numbers);
     }
-    return (UserRows){{count, offsets}, rows, 0, behaviours->options.max_seq_len};
+    for (size_t p = 0; p < offsets[count]; p++)
+        rows[p] = (uint32_t)p + 1;
+    float *vectors = arena_take(tape->arena, (offsets[count] + 1) * dim, sizeof *vectors);
+    memcpy(vectors, scorer->vectors.padding, dim * sizeof *vectors);
+    item_vectors_gather(&scorer->vectors, numbers, offsets[count], vectors + dim);
+    *items = tape_leaf(tape, vectors, offsets[count] + 1, dim, false);
+    return (UserRows){{count, offsets}, rows, 0, choice->behaviours->options.max_seq_len};
 }
 
 static Tensor *last_states(Tape *tape, Tensor *hidden, Segments inputs) {
@@ -24,27 +52,70 @@ static Tensor *last_states(Tape *tape, Tensor *hidden, Segments inputs) {
     return gather_rows(tape, hidden, last, inputs.count);
 }
 
-bool scorer_ranks(const Recommender *recommender, Tape *tape, const float *vectors,
-                  const Behaviours *behaviours, Split split, uint32_t candidate_count, double *ranks,
-                  Error *error) {
-    const size_t dim = (size_t)recommender->settings.dim, columns = (size_t)candidate_count + 1;
-    Packing packing = {0};
-    const Matrix candidates = {vectors, dim, true, NULL, &packing};
-    bool fine = true;
-    for (size_t first = 0; first < behaviours->user_count && fine; first += USERS_AT_ONCE) {
-        const size_t left = behaviours->user_count - first,
-                     count = left < USERS_AT_ONCE ? left : USERS_AT_ONCE;
+void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states) {
+    Tape *tape = scorer->tape;
+    for (size_t first = 0; first < choice->count; first += ROWS_AT_ONCE) {
+        const size_t count = smaller(choice->count - first, ROWS_AT_ONCE), dim = scorer->vectors.dim;
         tape_reset(tape, 0);
-        Tensor *items = tape_leaf(tape, (float *)vectors, columns, dim, false);
-        const UserRows rows = input_rows(tape, behaviours, split, first, count);
+        Tensor *items;
+        const UserRows rows = input_rows(scorer, choice, first, count, &items);
         const Tensor *users =
-            last_states(tape, recommender_users(recommender, tape, items, &rows), rows.inputs);
-        float *scores = arena_take(tape->arena, count * columns, sizeof *scores);
-        tape->backend->matmul(count, columns, dim, matrix_of(users->value, dim), candidates, 0, scores,
-                              columns);
-        fine = rank_rows(behaviours, split, first, count, scores, columns, candidate_count, ranks + first,
-                         error);
+            last_states(tape, recommender_users(scorer->recommender, tape, items, &rows), rows.inputs);
+        memcpy(states + first * dim, users->value, count * dim * sizeof *states);
+    }
+}
+
+/* ---- From states to scores ---- */
+
+static void normalise(float *rows, size_t count, size_t dim) {
+#pragma omp parallel for
+    for (size_t i = 0; i < count; i++) {
+        double squares = 0;
+        for (size_t d = 0; d < dim; d++)
+            squares += (double)rows[i * dim + d] * (double)rows[i * dim + d];
+        const float scale = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
+        for (size_t d = 0; d < dim; d++)
+            rows[i * dim + d] *= scale;
+    }
+}
+
+/* A tile of candidates against all states. */
+static void visit_tile(const Scorer *scorer, const float *states, size_t state_count, const uint32_t *items,
+                       size_t count, const float *vectors, float *scores, VisitScores visit, void *context) {
+    const size_t dim = scorer->vectors.dim;
+    Packing packing = {0};
+    const Matrix tile = {vectors, dim, true, NULL, state_count > ROWS_AT_ONCE ? &packing : NULL};
+    for (size_t first = 0; first < state_count; first += ROWS_AT_ONCE) {
+        const size_t rows = smaller(state_count - first, ROWS_AT_ONCE);
+        scorer->tape->backend->matmul(rows, count, dim, matrix_of(states + first * dim, dim), tile, 0, scores,
+                                      count);
+#pragma omp parallel for schedule(dynamic, 8)
+        for (size_t i = 0; i < rows; i++)
+            visit(context, first + i, items, count, scores + i * count);
     }
     packing_release(&packing);
-    return fine;
+}
+
+void scorer_visit(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
+                  VisitScores visit, void *context) {
+    const size_t dim = scorer->vectors.dim;
+    const size_t most = smaller(candidates->count, TILE);
+    float *vectors = memory_need(most * dim, sizeof *vectors);
+    float *scores = memory_need(most * smaller(state_count, ROWS_AT_ONCE), sizeof *scores);
+    for (size_t first = 0; first < candidates->count; first += TILE) {
+        const size_t count = smaller(candidates->count - first, TILE);
+        const uint32_t *items = candidates->items + first;
+        item_vectors_gather(&scorer->vectors, items, count, vectors);
+        if (candidates->normalised) normalise(vectors, count, dim);
+        visit_tile(scorer, states, state_count, items, count, vectors, scores, visit, context);
+    }
+    free(vectors);
+    free(scores);
+}
+
+uint32_t *scorer_all_items(size_t count, Error *error) {
+    uint32_t *items = memory_allocate(count, sizeof *items, error);
+    for (size_t i = 0; items && i < count; i++)
+        items[i] = (uint32_t)i + 1;
+    return items;
 }

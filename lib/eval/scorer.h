@@ -1,14 +1,61 @@
-/* Ranks of all users' targets by a model. */
+/* Scores of candidates for users by a model, a tile of users × candidates at a time: what they take of memory
+ * grows with neither. */
 #ifndef EVAL_SCORER_H
 #define EVAL_SCORER_H
 
+#include "eval/item_vectors.h"
 #include "eval/ranking.h"
 #include "model/recommender.h"
 
-/* ranks[user_count] from item vectors [candidate_count + 1, D] by item number, the padding item's first. The
- * tape must not record. */
-bool scorer_ranks(const Recommender *recommender, Tape *tape, const float *vectors,
-                  const Behaviours *behaviours, Split split, uint32_t candidate_count, double *ranks,
+typedef struct Scorer {
+    const Recommender *recommender;
+    Tape *tape; /* that does not record */
+    ItemVectors vectors;
+} Scorer;
+
+/* Users are taken in blocks, so that a tile of candidates that was fetched serves many. */
+enum { SCORER_USERS = 2048 };
+
+/* The users users[first … first + count − 1]; with NULL those with the numbers first … first + count − 1. */
+typedef struct UserChoice {
+    const Behaviours *behaviours;
+    Split split;
+    const uint32_t *users;
+    size_t first, count;
+} UserChoice;
+
+/* The number of user i of a choice, from 0. */
+size_t user_choice_number(const UserChoice *choice, size_t i);
+
+/* Where the users stand after their inputs, none of which is empty: states[count, D]. */
+void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states);
+
+/* Takes scores[0 … count − 1] of the candidates items[0 … count − 1] for row `row` of the states. Called from
+ * several threads, for one row at a time from one, its candidates from the first to the last. */
+typedef void (*VisitScores)(void *context, size_t row, const uint32_t *items, size_t count,
+                            const float *scores);
+
+/* What the rows of states [state_count, D] are multiplied with: the vectors of items[item_count], with
+ * `normalised` divided by their lengths. */
+typedef struct Candidates {
+    const uint32_t *items;
+    size_t count;
+    bool normalised;
+} Candidates;
+
+void scorer_visit(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
+                  VisitScores visit, void *context);
+
+/* The numbers 1 … count, to be freed. */
+uint32_t *scorer_all_items(size_t count, Error *error);
+
+/* In scorer_ranks.c: ranks[choice->count] of the users' targets among the items 1 … candidate_count. A
+ * message names the user. */
+bool scorer_ranks(const Scorer *scorer, const UserChoice *choice, uint32_t candidate_count, double *ranks,
                   Error *error);
+
+/* The same from states that are there, all users as one block. */
+bool scorer_rank_states(const Scorer *scorer, const float *states, const UserChoice *choice,
+                        uint32_t candidate_count, double *ranks, Error *error);
 
 #endif

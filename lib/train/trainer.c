@@ -243,8 +243,10 @@ static bool validate(Trainer *trainer, Metrics *metrics, Error *error) {
     bool fine = vectors != NULL;
     if (fine) {
         item_source_encode(trainer->source, recommender, trainer->inference, behaviours->item_count, vectors);
-        fine = scorer_ranks(recommender, trainer->inference, vectors, behaviours, SPLIT_VALID,
-                            behaviours->item_count, ranks, error);
+        const Scorer scorer = {recommender, trainer->inference, {dim, .padding = vectors, .array = vectors}};
+        const UserChoice users = {
+            .behaviours = behaviours, .split = SPLIT_VALID, .count = behaviours->user_count};
+        fine = scorer_ranks(&scorer, &users, behaviours->item_count, ranks, error);
     }
     if (fine) *metrics = metrics_compute(&cutoffs, ranks, behaviours->user_count, NULL, false);
     free(vectors);

@@ -8,7 +8,7 @@
 #include "core/options.h"
 #include "core/parallel.h"
 #include "data/image_resize.h"
-#include "eval/ranking.h"
+#include "eval/scorer.h"
 #include "model/recommender.h"
 #include "nn/optimizer.h"
 
@@ -311,27 +311,20 @@ static void time_encoding(const char *job, Tape *tape, bool text) {
 
 typedef struct Evaluation {
     Behaviours behaviours;
-    Packing packing;
-    float *users, *items, *scores;
+    float *users, *items;
     double *ranks;
     size_t dim;
 } Evaluation;
 
-enum { USERS_AT_ONCE = 256 };
-
 static void run_evaluation(void *context) {
     Evaluation *e = context;
     Error error;
-    packing_outdate(&e->packing); /* of these users' items, as the tools do it */
-    for (size_t first = 0; first < USERS; first += USERS_AT_ONCE) {
-        const size_t count = USERS - first < USERS_AT_ONCE ? USERS - first : USERS_AT_ONCE;
-        const Matrix items = {e->items, e->dim, true, NULL, &e->packing};
-        count_and_multiply(count, ITEMS + 1, e->dim, matrix_of(e->users + first * e->dim, e->dim), items, 0,
-                           e->scores, ITEMS + 1);
-        if (!rank_rows(&e->behaviours, SPLIT_TEST, first, count, e->scores, ITEMS + 1, ITEMS,
-                       e->ranks + first, &error))
-            need(NULL, &error);
-    }
+    const Backend backend = {products->name, products->rounds, count_and_multiply};
+    Tape *tape = tape_create(&backend, false);
+    const Scorer scorer = {NULL, tape, {e->dim, .padding = e->items, .array = e->items}};
+    const UserChoice users = {.behaviours = &e->behaviours, .split = SPLIT_TEST, .count = USERS};
+    if (!scorer_rank_states(&scorer, e->users, &users, ITEMS, e->ranks, &error)) need(NULL, &error);
+    tape_destroy(tape);
 }
 
 static void time_evaluation(const char *job) {
@@ -348,7 +341,6 @@ static void time_evaluation(const char *job) {
         e.behaviours.sequences[i] = draw_item(&state);
     e.users = memory_need(USERS * e.dim, sizeof(float));
     e.items = memory_need((ITEMS + 1) * e.dim, sizeof(float));
-    e.scores = memory_need(USERS_AT_ONCE * (ITEMS + 1), sizeof(float));
     e.ranks = memory_need(USERS, sizeof(double));
     fill(e.users, USERS * e.dim, 7);
     fill(e.items, (ITEMS + 1) * e.dim, 8);

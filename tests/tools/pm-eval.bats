@@ -87,11 +87,30 @@ evaluate() { pm-eval -q --model model.pmt --items items.pmt --users users.tsv "$
 @test "cut-offs that are none; ranks that cannot be written" {
     for k in 0 5,x 5,5 "" -1; do
         run evaluate --k "$k"
-        [ "$status" -ne 0 ]
+        [ "$status" -eq 2 ]
         [ "${#lines[@]}" -eq 1 ]
         [[ "$output" == *--k* ]]
     done
     refuses absent/ranks -- evaluate --ranks absent/ranks
+}
+
+@test "no figures, no ranks" {
+    run bash -c 'pm-eval -q --model model.pmt --items items.pmt --users users.tsv --ranks out-ranks > /dev/full'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"standard output"* ]]
+    ! compgen -G 'out-ranks*'
+}
+
+@test "no cold target: null in JSON, no figure in the table" {
+    printf 'u1\ta0001 a0002 a0001 a0001\nu2\ta0002 a0001 a0002 a0002\n' > out-users.tsv
+    evaluate --users out-users.tsv --cold --json | jq -e '.cold.users == 0 and .cold["HR@10"] == null and .warm.users == 2'
+    evaluate --users out-users.tsv --cold > out-table
+    grep -A 1 '^cold targets: 0 users' out-table | grep '^warm targets: 2 users'
+    ! grep -i nan out-table
+}
+
+@test "more inputs than the model has positions" {
+    refuses "--max-seq-len 21, but the model model.pmt has 20 positions" -- evaluate --max-seq-len 21
 }
 
 @test "wrong usage exits with 2" {

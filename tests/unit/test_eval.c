@@ -137,9 +137,6 @@ static void users_are_ranked_in_parallel_as_in_turn(void) {
             parallel_set_threads(threads);
             CHECK(rank_users(&b, (Split)split, candidates, score_by_hash, &seed, got, &error));
             CHECK(!memcmp(got, want, b.user_count * sizeof *got));
-            CHECK(rank_rows(&b, (Split)split, 5, b.user_count - 5, scores + 5 * stride, stride, candidates,
-                            got, &error));
-            CHECK(!memcmp(got, want + 5, (b.user_count - 5) * sizeof *got));
             CHECK(!rank_users(&b, (Split)split, candidates, score_some_users_badly, &seed, got, &error));
             char name[100];
             snprintf(name, sizeof name, "user \"%s\": the score", behaviours_user_name(&b, 7, NULL));

@@ -1,0 +1,37 @@
+/* What ranks items for users, from files: a model's user encoder and item vectors; or, for what needs no
+ * model, the items alone. */
+#ifndef EVAL_RANKER_H
+#define EVAL_RANKER_H
+
+#include "data/catalogue.h"
+#include "eval/scorer.h"
+
+/* Of the items there is one, a stream of vectors or a catalogue; a model (NULL: none) needs vectors. */
+typedef struct RankerFiles {
+    const char *model, *items, *catalog;
+} RankerFiles;
+
+typedef struct Ranker {
+    RankerFiles files;
+    Settings settings;        /* the model's, or the default ones */
+    Recommender *recommender; /* with the user encoder alone; NULL: no model */
+    FeatureStore vectors;
+    Catalogue catalogue;
+    float *padding; /* the padding item's vector */
+    Tape *tape;
+} Ranker;
+
+/* Reads the files; on failure, too, the ranker is to be given to ranker_close. */
+bool ranker_open(Ranker *ranker, const RankerFiles *files, Error *error);
+void ranker_close(Ranker *ranker);
+
+const NameTable *ranker_item_names(const Ranker *ranker);
+
+/* The most inputs of a user: `asked`, or the model's where that is 0. More than the model has positions for
+ * are an error: 0. */
+uint32_t ranker_max_seq_len(const Ranker *ranker, int64_t asked, Error *error);
+
+/* A scorer of items with numbers: rows[number] is the item in the stream of vectors. */
+Scorer ranker_scorer(const Ranker *ranker, const uint32_t *rows);
+
+#endif

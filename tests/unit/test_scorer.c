@@ -1,0 +1,154 @@
+/* Ranks by tiles of candidates against ranks over whole rows of scores. */
+#include "behaviours_from.h"
+
+#include "core/parallel.h"
+#include "eval/scorer.h"
+
+enum { DIM = 3, ITEMS = 9000, USERS = 2300 };
+
+/* Small whole numbers: products are exact, and many are equal. */
+static float *whole_numbers(Random *random, size_t count) {
+    float *values = memory_need(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)random_below(random, 7) - 3;
+    return values;
+}
+
+static float product(const float *a, const float *b) {
+    float sum = 0;
+    for (size_t d = 0; d < DIM; d++)
+        sum += a[d] * b[d];
+    return sum;
+}
+
+/* Users of `items` items, some of them long, so that all items are met. */
+static Behaviours many_behaviours(Random *random) {
+    char *text;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    for (size_t user = 0; user < USERS; user++) {
+        fprintf(file, "u%zu\t", user);
+        const size_t length = 3 + random_below(random, 9);
+        for (size_t i = 0; i < length; i++)
+            fprintf(file, "%si%d", i ? " " : "", 26 + (int)random_below(random, ITEMS - 26));
+        fputc('\n', file);
+    }
+    fclose(file);
+    NameTable *items = some_items(ITEMS);
+    Behaviours behaviours;
+    Error error = {""};
+    CHECK(behaviours_from_bytes(&behaviours, text, size, items,
+                                (BehavioursOptions){.min_seq_len = 3, .max_seq_len = 4}, &error),
+          "%s", error.message);
+    name_table_destroy(items);
+    free(text);
+    return behaviours;
+}
+
+typedef struct Case {
+    Behaviours behaviours;
+    float *states, *vectors;
+    double *want;
+    Tape *tape;
+    Scorer scorer;
+} Case;
+
+static Case case_create(const Backend *backend, uint64_t seed) {
+    Random random;
+    random_seed(&random, seed, 0);
+    Case c = {.behaviours = many_behaviours(&random)};
+    const size_t candidates = c.behaviours.known_count;
+    c.states = whole_numbers(&random, USERS * DIM);
+    c.vectors = whole_numbers(&random, (candidates + 1) * DIM);
+    c.want = memory_need(USERS, sizeof *c.want);
+    c.tape = tape_create(backend, false);
+    c.scorer = (Scorer){NULL, c.tape, {DIM, .padding = c.vectors, .array = c.vectors}};
+    float *row = memory_need(candidates + 1, sizeof *row);
+    for (size_t user = 0; user < USERS; user++) {
+        Error error;
+        for (size_t i = 1; i <= candidates; i++)
+            row[i] = product(c.states + user * DIM, c.vectors + i * DIM);
+        CHECK(rank_target(row, c.behaviours.known_count, split_target(&c.behaviours, SPLIT_TEST, user),
+                          split_history(&c.behaviours, SPLIT_TEST, user), &c.want[user], &error));
+    }
+    free(row);
+    return c;
+}
+
+static void case_free(Case *c) {
+    behaviours_free(&c->behaviours);
+    free(c->states);
+    free(c->vectors);
+    free(c->want);
+    tape_destroy(c->tape);
+}
+
+static void check_ranks(const Case *c) {
+    Error error = {""};
+    double *got = memory_need(USERS, sizeof *got);
+    const UserChoice all = {.behaviours = &c->behaviours, .split = SPLIT_TEST, .count = USERS};
+    CHECK(c->behaviours.user_count == USERS);
+    CHECK(scorer_rank_states(&c->scorer, c->states, &all, c->behaviours.known_count, got, &error), "%s",
+          error.message);
+    for (size_t user = 0; user < USERS; user++)
+        CHECK(got[user] == c->want[user], "user %zu: %g, not %g", user, got[user], c->want[user]);
+    free(got);
+}
+
+static void ranks_by_tiles_are_those_of_whole_rows(void) {
+    const int before = parallel_threads();
+    Case c = case_create(&backend_cpu, 1);
+    for (int threads = 1; threads <= 3; threads += 2) {
+        parallel_set_threads(threads);
+        check_ranks(&c);
+    }
+    parallel_set_threads(before);
+    case_free(&c);
+}
+
+/* Rounds otherwise when the matrix is small, as the products of the targets are. */
+static void multiply_unevenly(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                              size_t c_stride) {
+    backend_cpu.matmul(m, n, k, a, b, beta, c, c_stride);
+    for (size_t i = 0; n <= 256 && i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            c[i * c_stride + j] += 0.25f;
+}
+
+static void a_product_may_round_targets_otherwise(void) {
+    Backend uneven = backend_cpu;
+    uneven.matmul = multiply_unevenly;
+    Case c = case_create(&uneven, 2);
+    check_ranks(&c);
+    case_free(&c);
+}
+
+static void some_users_alone(void) {
+    Case c = case_create(&backend_cpu, 3);
+    static const uint32_t users[] = {2299, 5, 700};
+    float states[3 * DIM];
+    double got[3];
+    Error error = {""};
+    for (size_t i = 0; i < 3; i++)
+        memcpy(states + i * DIM, c.states + users[i] * DIM, DIM * sizeof *states);
+    const UserChoice some = {.behaviours = &c.behaviours, .split = SPLIT_TEST, .users = users, .count = 3};
+    CHECK(scorer_rank_states(&c.scorer, states, &some, c.behaviours.known_count, got, &error));
+    for (size_t i = 0; i < 3; i++)
+        CHECK(got[i] == c.want[users[i]]);
+    case_free(&c);
+}
+
+static void a_vector_that_is_no_number_is_refused(void) {
+    Case c = case_create(&backend_cpu, 4);
+    double *got = memory_need(USERS, sizeof *got);
+    Error error = {""};
+    const UserChoice all = {.behaviours = &c.behaviours, .split = SPLIT_TEST, .count = USERS};
+    c.vectors[8001 * DIM] = NAN;
+    CHECK(!scorer_rank_states(&c.scorer, c.states, &all, c.behaviours.known_count, got, &error));
+    CHECK(strstr(error.message, "user \"u0\": the score of item number 8001"), "%s", error.message);
+    free(got);
+    case_free(&c);
+}
+
+RUN_TESTS(TEST(ranks_by_tiles_are_those_of_whole_rows), TEST(a_product_may_round_targets_otherwise),
+          TEST(some_users_alone), TEST(a_vector_that_is_no_number_is_refused))
