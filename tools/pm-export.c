@@ -1,4 +1,4 @@
-/* Streams and image stores to safetensors and .npz. */
+/* Streams and image stores to safetensors, .npz and .npy. */
 #include "convert/export.h"
 #include "core/log.h"
 #include "core/options.h"
@@ -6,19 +6,20 @@
 static struct { const char *output; } arguments;
 
 static Option options[] = {
-    OPTION_OUTPUT(arguments.output, "FILE", "NAME.safetensors or NAME.npz"),
+    OPTION_OUTPUT(arguments.output, "FILE", "NAME.safetensors, NAME.npz or NAME.npy"),
     {0},
 };
 
 static Program program = {
     .name = "pm-export",
-    .usage = "FILE -o NAME.{safetensors,npz}",
+    .usage = "FILE -o NAME.{safetensors,npz,npy}",
     .purpose =
         "Writes the tensors of a model or encoder (FILE.pmt) under their names. Of a stream with a\n"
         "record an item it writes padded arrays: hidden [items, T, W] or ids [items, T] (padding\n"
         "id 1) with mask [items, T], vector [items, D] or pixels, and the keys in their order to\n"
         "NAME.keys.tsv; of an image store (FILE.lmdb) pixels, uint8 [items, H, W, 3].\n"
-        "In .npz, which has no bf16, that becomes f32.",
+        "In .npz and .npy, which have no bf16, that becomes f32; a .npy is the one array of vectors,\n"
+        "pixels or images.",
     .options = options,
     .example = "  pm-export model.pmt -o model.safetensors",
 };

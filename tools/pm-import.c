@@ -6,7 +6,7 @@
 #include <string.h>
 
 static struct {
-    const char *items, *hidden, *tokens, *pixels, *mask, *modality;
+    const char *items, *hidden, *tokens, *pixels, *vectors, *mask, *modality;
     const char *encoder, *model, *config, *select, *rename, *dtype, *output;
 } arguments;
 
@@ -21,7 +21,7 @@ static Option options[] = {
      .kind = OPTION_TEXT,
      .value = &arguments.hidden,
      .argument = "NAME",
-     .help = "last hidden states [items, T, W]"},
+     .help = "last hidden states [items, T, W] or [items, W]"},
     {.name = "tokens",
      .kind = OPTION_TEXT,
      .value = &arguments.tokens,
@@ -32,6 +32,11 @@ static Option options[] = {
      .value = &arguments.pixels,
      .argument = "NAME",
      .help = "normalised images [items, 3, H, H]"},
+    {.name = "vectors",
+     .kind = OPTION_TEXT,
+     .value = &arguments.vectors,
+     .argument = "NAME",
+     .help = "finished item vectors [items, D]"},
     {.name = "mask",
      .kind = OPTION_TEXT,
      .value = &arguments.mask,
@@ -79,7 +84,9 @@ static Option options[] = {
 
 static Program program = {
     .name = "pm-import",
-    .usage = "--items FILE (--hidden|--tokens|--pixels NAME) FILE, or --encoder FILE, or --model FILE",
+    .usage =
+        "--items FILE (--hidden|--tokens|--pixels|--vectors) NAME FILE\n"
+        "       pm-import (--encoder|--model) FILE",
     .purpose =
         "Reads safetensors, .npz, .npy (its array is arr_0) and PyTorch checkpoints; executes nothing.",
     .options = options,
@@ -94,21 +101,21 @@ typedef struct Form {
     bool by_item;
 } Form;
 
+#define FORMS "--hidden, --tokens, --pixels, --vectors, --encoder, --model"
+
 /* The one form that was asked for; ends the program when it is not one. */
 static const Form *choose(void) {
-    static const Form forms[] = {{&arguments.hidden, import_hidden, true},
-                                 {&arguments.tokens, import_tokens, true},
-                                 {&arguments.pixels, import_pixels, true},
-                                 {&arguments.encoder, import_encoder, false},
-                                 {&arguments.model, import_model, false}};
+    static const Form forms[] = {
+        {&arguments.hidden, import_hidden, true},    {&arguments.tokens, import_tokens, true},
+        {&arguments.pixels, import_pixels, true},    {&arguments.vectors, import_vectors, true},
+        {&arguments.encoder, import_encoder, false}, {&arguments.model, import_model, false}};
     const Form *chosen = NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!*forms[i].value) continue;
-        if (chosen)
-            options_wrong_usage(&program, "only one of --hidden, --tokens, --pixels, --encoder, --model");
+        if (chosen) options_wrong_usage(&program, "say only one of " FORMS);
         chosen = &forms[i];
     }
-    if (!chosen) options_wrong_usage(&program, "say one of --hidden, --tokens, --pixels, --encoder, --model");
+    if (!chosen) options_wrong_usage(&program, "say one of " FORMS);
     return chosen;
 }
 
@@ -123,7 +130,7 @@ static void check_options(const Form *form, int operands) {
     if (form->by_item && (arguments.select || arguments.rename || arguments.config))
         options_wrong_usage(&program, "--select, --rename and --config are for --encoder and --model");
     if (arguments.modality && !arguments.hidden) options_wrong_usage(&program, "--modality is for --hidden");
-    if (arguments.mask && arguments.pixels)
+    if (arguments.mask && (arguments.pixels || arguments.vectors))
         options_wrong_usage(&program, "--mask is for --hidden and --tokens");
     if (arguments.dtype && form->by_item && (!arguments.hidden || !strcmp(arguments.dtype, "f16")))
         options_wrong_usage(&program, "of arrays by item, --dtype is for --hidden, and f32 or bf16");

@@ -4,6 +4,7 @@
 #include "core/progress.h"
 #include "core/utf8.h"
 #include "data/catalogue.h"
+#include "huggingface/tokenizer_folder.h"
 #include "stream/writer.h"
 #include "text/text_batch.h"
 
@@ -82,7 +83,7 @@ typedef struct Job {
 static Tokenizer *open_tokenizer(Error *error) {
     if (arguments.bytes) return tokenizer_open_bytes();
     if (arguments.model) return tokenizer_open_file(arguments.model, error);
-    return tokenizer_open_folder(arguments.encoder, (size_t)arguments.max_tokens, error);
+    return encoder_tokenizer_open(arguments.encoder, (size_t)arguments.max_tokens, error);
 }
 
 static StreamWriter *open_writer(const Tokenizer *tokenizer, Error *error) {
@@ -155,7 +156,7 @@ static bool write_stream(Job *job, const char *path, Error *error) {
     job->batch = text_batch_create(&(TextRules){
         .tokenizer = job->tokenizer,
         .max_tokens = (size_t)arguments.max_tokens,
-        .keep_case = arguments.keep_case,
+        .keep_case = arguments.keep_case || tokenizer_keeps_case(job->tokenizer),
         .parse_special = !strcmp(arguments.special, "parse"),
     });
     progress_start(&job->progress, "items", 0);

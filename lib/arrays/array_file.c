@@ -82,7 +82,7 @@ static ArrayFile *open_file(const char *path, bool shard, Error *error) {
     file->beside = memory_copy_text("", 0);
     bool fine = file_map_open(&file->map, path, error);
     if (fine) fine = (file->format = find_format(path, &file->map, error)) != NULL;
-    if (fine && shard && file->format == &sharded_format)
+    if (fine && shard && file->format->hash_others)
         fine = error_set(error, "%s: an index of shards where a shard is needed", path);
     if (fine && file->format->open(file, error)) return file;
     array_file_close(file);
@@ -224,7 +224,7 @@ const Array *array_file_need(const ArrayFile *file, const char *name, Error *err
 
 void array_file_hash(const ArrayFile *file, ContentHash *hash) {
     content_hash_update(hash, file->map.bytes, file->map.size);
-    if (file->format == &sharded_format) shards_hash(file, hash);
+    if (file->format->hash_others) file->format->hash_others(file, hash);
 }
 
 json_t *array_file_content(const ArrayFile *file) {

@@ -15,6 +15,8 @@ typedef struct ArrayFormat {
     void *(*reader_open)(ArrayFile *file, size_t index, Error *error);
     const void *(*reader_next)(void *reader, size_t offset, size_t size, Error *error);
     void (*reader_close)(void *reader);
+    /* Of a format whose arrays lie in other files: adds the bytes of those to a hash; else NULL. */
+    void (*hash_others)(const ArrayFile *file, ContentHash *hash);
 } ArrayFormat;
 
 extern const ArrayFormat safetensors_format, sharded_format, npy_format, npz_format, torch_zip_format,
@@ -43,9 +45,8 @@ size_t array_bytes(const Array *array);
 
 /* Adds the bytes of the file, or of all shards, to a hash. */
 void array_file_hash(const ArrayFile *file, ContentHash *hash);
-void shards_hash(const ArrayFile *file, ContentHash *hash);
 
-/* A file that stands in an index of shards; the index of another one is refused. */
+/* A file that has its arrays in itself, which an index of shards may name. */
 ArrayFile *array_file_open_shard(const char *path, Error *error);
 
 #endif

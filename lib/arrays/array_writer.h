@@ -1,4 +1,4 @@
-/* Writes named arrays into safetensors and .npz files, which appear when they are complete. */
+/* Writes named arrays into safetensors, .npz and .npy files, which appear when they are complete. */
 #ifndef ARRAYS_ARRAY_WRITER_H
 #define ARRAYS_ARRAY_WRITER_H
 
@@ -6,7 +6,7 @@
 
 typedef struct OutputArray {
     const char *name;
-    DType dtype; /* .npz: not bf16, which NumPy does not know */
+    DType dtype; /* bf16 only where the target has it */
     int dimensions;
     uint64_t shape[TENSOR_MAX_DIMENSIONS];
 } OutputArray;
@@ -21,9 +21,18 @@ typedef struct ArraySupply {
 
 size_t output_array_bytes(const OutputArray *array);
 
-/* Names that are no UTF-8 cannot stand in safetensors and are an error. */
-bool safetensors_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
-                       Error *error);
-bool npz_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply, Error *error);
+/* A kind of file to write. Names that are no UTF-8 cannot stand in safetensors and are an error; a .npy holds
+ * one array without its name. */
+typedef struct ArrayTarget {
+    const char *ending;
+    bool has_bf16, holds_one;
+    bool (*write)(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
+                  Error *error);
+} ArrayTarget;
+
+extern const ArrayTarget safetensors_target, npz_target, npy_target;
+
+/* By what the name ends in; NULL with a message when that says nothing. */
+const ArrayTarget *array_target_find(const char *path, Error *error);
 
 #endif

@@ -192,5 +192,17 @@ static const void *npy_reader_next(void *reader, size_t offset, size_t size, Err
     return read_raw(reader, offset, size, error);
 }
 
-const ArrayFormat npy_format = {npy_open, npz_close, npy_reader_open, npy_reader_next, npy_reader_close};
-const ArrayFormat npz_format = {npz_open, npz_close, npy_reader_open, npy_reader_next, npy_reader_close};
+const ArrayFormat npy_format = {
+    .open = npy_open,
+    .close = npz_close,
+    .reader_open = npy_reader_open,
+    .reader_next = npy_reader_next,
+    .reader_close = npy_reader_close,
+};
+const ArrayFormat npz_format = {
+    .open = npz_open,
+    .close = npz_close,
+    .reader_open = npy_reader_open,
+    .reader_next = npy_reader_next,
+    .reader_close = npy_reader_close,
+};

@@ -1,8 +1,7 @@
 /* .npz through libzip, which pulls the arrays one after the other as it writes, and writes into a file of
  * ours, so that the archive appears when it is complete, like every output. */
-#include "arrays/array_writer.h"
+#include "arrays/array_target.h"
 #include "arrays/npy_header.h"
-#include "core/file.h"
 #include "core/memory.h"
 #include <errno.h>
 
@@ -188,7 +187,8 @@ static bool write_archive(FILE *stream, Entry *entries, size_t count, Error *err
     return fine;
 }
 
-bool npz_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply, Error *error) {
+static bool npz_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
+                      Error *error) {
     OutputFile *file = output_file_open(path, error);
     if (!file) return false;
     Entry *entries = memory_need(count, sizeof *entries);
@@ -207,3 +207,5 @@ bool npz_write(const char *path, const OutputArray *arrays, size_t count, ArrayS
     output_file_abandon(file);
     return false;
 }
+
+const ArrayTarget npz_target = {.ending = ".npz", .write = npz_write};

@@ -152,5 +152,10 @@ static const void *mapped_reader_next(void *reader, size_t offset, size_t size, 
     return ((const MappedReader *)reader)->bytes + offset;
 }
 
-const ArrayFormat safetensors_format = {safetensors_open, safetensors_close, mapped_reader_open,
-                                        mapped_reader_next, free};
+const ArrayFormat safetensors_format = {
+    .open = safetensors_open,
+    .close = safetensors_close,
+    .reader_open = mapped_reader_open,
+    .reader_next = mapped_reader_next,
+    .reader_close = free,
+};

@@ -1,15 +1,8 @@
-#include "arrays/array_writer.h"
+#include "arrays/array_target.h"
 #include "core/file.h"
 #include "core/memory.h"
 
 #include <jansson.h>
-
-size_t output_array_bytes(const OutputArray *array) {
-    size_t bytes = dtype_size(array->dtype);
-    for (int i = 0; i < array->dimensions; i++)
-        bytes *= (size_t)array->shape[i];
-    return bytes;
-}
 
 /* The header as text, padded with spaces so that the tensors begin at a multiple of 8. To be freed. */
 static char *build_header(const OutputArray *arrays, size_t count, uint64_t *length, Error *error) {
@@ -40,20 +33,8 @@ static char *build_header(const OutputArray *arrays, size_t count, uint64_t *len
     return text;
 }
 
-static bool write_array(FILE *stream, const char *name, const OutputArray *array, size_t index,
-                        ArraySupply supply, Error *error) {
-    for (size_t left = output_array_bytes(array); left > 0;) {
-        const void *bytes;
-        size_t size;
-        if (!supply.next(supply.context, index, &bytes, &size, error)) return false;
-        if (fwrite(bytes, 1, size, stream) != size) return error_set_errno(error, "cannot write %s", name);
-        left -= size;
-    }
-    return true;
-}
-
-bool safetensors_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
-                       Error *error) {
+static bool safetensors_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
+                              Error *error) {
     uint64_t length;
     char *header = build_header(arrays, count, &length, error);
     OutputFile *file = header ? output_file_open(path, error) : NULL;
@@ -63,8 +44,11 @@ bool safetensors_write(const char *path, const OutputArray *arrays, size_t count
         fine = error_set_errno(error, "cannot write %s", output_file_name(file));
     free(header);
     for (size_t i = 0; i < count && fine; i++)
-        fine = write_array(output_file_stream(file), output_file_name(file), &arrays[i], i, supply, error);
+        fine = output_array_put(file, &arrays[i], i, supply, error);
     if (fine) return output_file_commit(file, error);
     output_file_abandon(file);
     return false;
 }
+
+const ArrayTarget safetensors_target = {
+    .ending = ".safetensors", .has_bf16 = true, .write = safetensors_write};

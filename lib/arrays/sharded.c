@@ -110,11 +110,17 @@ static void shard_reader_close(void *reader) {
     free(reader);
 }
 
-void shards_hash(const ArrayFile *file, ContentHash *hash) {
+static void hash_shards(const ArrayFile *file, ContentHash *hash) {
     const Shards *shards = array_file_state(file);
     for (size_t i = 0; i < name_table_count(shards->names); i++)
         array_file_hash(shards->files[i], hash);
 }
 
-const ArrayFormat sharded_format = {sharded_open, sharded_close, shard_reader_open, shard_reader_next,
-                                    shard_reader_close};
+const ArrayFormat sharded_format = {
+    .open = sharded_open,
+    .close = sharded_close,
+    .reader_open = shard_reader_open,
+    .reader_next = shard_reader_next,
+    .reader_close = shard_reader_close,
+    .hash_others = hash_shards,
+};

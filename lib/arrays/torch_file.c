@@ -340,7 +340,17 @@ static const void *torch_reader_next(void *reader, size_t offset, size_t size, E
     return ((const TorchReader *)reader)->bytes + offset;
 }
 
-const ArrayFormat torch_zip_format = {torch_zip_open, torch_close, torch_reader_open, torch_reader_next,
-                                      torch_reader_close};
-const ArrayFormat torch_legacy_format = {torch_legacy_open, torch_close, torch_reader_open, torch_reader_next,
-                                         torch_reader_close};
+const ArrayFormat torch_zip_format = {
+    .open = torch_zip_open,
+    .close = torch_close,
+    .reader_open = torch_reader_open,
+    .reader_next = torch_reader_next,
+    .reader_close = torch_reader_close,
+};
+const ArrayFormat torch_legacy_format = {
+    .open = torch_legacy_open,
+    .close = torch_close,
+    .reader_open = torch_reader_open,
+    .reader_next = torch_reader_next,
+    .reader_close = torch_reader_close,
+};

@@ -31,15 +31,15 @@ static bool collect_names(ImageStore *store, NameTable *names, Error *error) {
     return status == 0;
 }
 
-bool export_images(const char *input, const char *output, ArrayWrite *write, Error *error) {
-    ImageStore *store = image_store_open(input, error);
+bool export_images(const ExportRequest *request, Error *error) {
+    ImageStore *store = image_store_open(request->input, error);
     if (!store) return false;
     NameTable *names = name_table_create();
     const uint64_t count = image_store_count(store), size = image_store_size(store);
     const OutputArray pixels = {"pixels", DTYPE_U8, 4, {count, size, size, 3}};
     ImageExport export = {store, (size_t)(size * size * 3)};
-    const bool fine = collect_names(store, names, error) && export_keys(output, names, error) &&
-                      write(output, &pixels, 1, (ArraySupply){next_image, &export}, error);
+    const bool fine = collect_names(store, names, error) &&
+                      export_with_keys(request, &pixels, 1, (ArraySupply){next_image, &export}, names, error);
     if (fine) log_report("%" PRIu64 " images of %" PRIu64 " × %" PRIu64 " pixels", count, size, size);
     name_table_destroy(names);
     image_store_close(store);

@@ -5,6 +5,7 @@
 #include "stream/reader.h"
 
 typedef struct ItemExport {
+    const ExportRequest *request;
     const char *input, *tensor;
     bool ragged; /* the first size differs between items */
     NameTable *keys;
@@ -108,9 +109,10 @@ static bool next_bytes(void *context, size_t index, const void **bytes, size_t *
     return true;
 }
 
-static bool write_arrays(ItemExport *export, const char *output, ArrayWrite *write, Error *error) {
+static bool write_arrays(ItemExport *export, Error *error) {
     OutputArray *array = &export->arrays[0];
-    if (write == npz_write && array->dtype == DTYPE_BF16) array->dtype = DTYPE_F32;
+    const ArrayTarget *target = export->request->target;
+    if (!target->has_bf16 && array->dtype == DTYPE_BF16) array->dtype = DTYPE_F32;
     array->name = export->tensor;
     array->shape[0] = name_table_count(export->keys);
     export->arrays[1] = (OutputArray){
@@ -124,17 +126,23 @@ static bool write_arrays(ItemExport *export, const char *output, ArrayWrite *wri
     export->row = memory_allocate(bytes / (size_t)array->shape[0] + (size_t)array->shape[1], 1, error);
     if (!export->row) return false;
     export->reader = stream_reader_open(export->input, error);
-    return export->reader && export_keys(output, export->keys, error) &&
-           write(output, export->arrays, export->ragged ? 2 : 1, (ArraySupply){next_bytes, export}, error);
+    return export->reader && export_with_keys(export->request, export->arrays, export->ragged ? 2 : 1,
+                                              (ArraySupply){next_bytes, export}, export->keys, error);
 }
 
-bool export_items(const char *input, const char *output, const char *tensor, ArrayWrite *write,
-                  Error *error) {
-    ItemExport export = {.input = input,
+static bool check_target(const ItemExport *export, Error *error) {
+    return !export->ragged || !export->request->target->holds_one ||
+           error_set(error, "%s: %s of items come with a mask, two arrays; write an .npz",
+                     export->request->output, export->tensor);
+}
+
+bool export_items(const ExportRequest *request, const char *tensor, Error *error) {
+    ItemExport export = {.request = request,
+                         .input = request->input,
                          .tensor = tensor,
                          .ragged = !strcmp(tensor, "ids") || !strcmp(tensor, "hidden"),
                          .keys = name_table_create()};
-    const bool fine = survey(&export, error) && write_arrays(&export, output, write, error);
+    const bool fine = check_target(&export, error) && survey(&export, error) && write_arrays(&export, error);
     if (fine)
         log_report(export.ragged ? "%s of %zu items, padded to %zu tokens" : "%s of %zu items", tensor,
                    name_table_count(export.keys), (size_t) export.arrays[0].shape[1]);

@@ -5,19 +5,23 @@
 #include "arrays/array_writer.h"
 #include "core/name_table.h"
 
-typedef bool ArrayWrite(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
-                        Error *error);
+typedef struct ExportRequest {
+    const char *input, *output;
+    const ArrayTarget *target;
+} ExportRequest;
 
-bool export_tensors(const char *input, const char *output, ArrayWrite *write, Error *error);
+bool export_tensors(const ExportRequest *request, Error *error);
 
 /* `tensor` is what a record of this kind of stream holds. */
-bool export_items(const char *input, const char *output, const char *tensor, ArrayWrite *write, Error *error);
+bool export_items(const ExportRequest *request, const char *tensor, Error *error);
 
 /* Of an image store. */
-bool export_images(const char *input, const char *output, ArrayWrite *write, Error *error);
+bool export_images(const ExportRequest *request, Error *error);
 
-/* Writes the keys, a line each, to NAME.keys.tsv, where `output` is NAME and an ending. */
-bool export_keys(const char *output, const NameTable *keys, Error *error);
+/* Writes the arrays, and beside them the keys, a line each, as NAME.keys.tsv, where the output is NAME and an
+ * ending. The keys appear last: new ones never stand beside old arrays. */
+bool export_with_keys(const ExportRequest *request, const OutputArray *arrays, size_t count,
+                      ArraySupply supply, const NameTable *keys, Error *error);
 
 /* "…: changed while it was read" */
 bool changed_error(const char *input, Error *error);

@@ -1,5 +1,4 @@
 /* Models and encoders: an array a record, under its name. */
-#include "arrays/array_writer.h"
 #include "convert/export_parts.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -82,11 +81,12 @@ static bool next_tensor(void *context, size_t index, const void **bytes, size_t 
     return true;
 }
 
-bool export_tensors(const char *input, const char *output, ArrayWrite *write, Error *error) {
-    TensorExport export = {.names = name_table_create(), .widen_bf16 = write == npz_write};
-    bool fine = survey(&export, input, error);
-    export.reader = fine ? stream_reader_open(input, error) : NULL;
-    fine = export.reader && write(output, export.arrays, name_table_count(export.names),
+bool export_tensors(const ExportRequest *request, Error *error) {
+    TensorExport export = {.names = name_table_create(), .widen_bf16 = !request->target->has_bf16};
+    bool fine = survey(&export, request->input, error);
+    export.reader = fine ? stream_reader_open(request->input, error) : NULL;
+    fine = export.reader &&
+           request->target->write(request->output, export.arrays, name_table_count(export.names),
                                   (ArraySupply){next_tensor, &export}, error);
     if (fine) log_report("%zu tensors", name_table_count(export.names));
     stream_reader_close(export.reader);

@@ -25,6 +25,7 @@ typedef struct ImportRequest {
 bool import_hidden(const ImportRequest *request, Error *error);
 bool import_tokens(const ImportRequest *request, Error *error);
 bool import_pixels(const ImportRequest *request, Error *error);
+bool import_vectors(const ImportRequest *request, Error *error);
 
 /* A record a tensor. */
 bool import_encoder(const ImportRequest *request, Error *error);

@@ -10,19 +10,146 @@
 #include <inttypes.h>
 #include <math.h>
 
-typedef struct ItemImport {
+typedef struct ItemImport ItemImport;
+
+/* What an array by item may be, and what becomes of it. */
+typedef struct Form {
+    const char *kind, *tensor; /* of the stream, and of a record */
+    bool is_float;
+    const char *needed; /* for a message */
+    /* Sets tokens, width and the tensor's shape by the array's; false when it has another. */
+    bool (*fit)(ItemImport *import, const Array *array);
+    void (*describe)(const ItemImport *import, json_t *header);
+    const char *(*what)(const ImportRequest *request); /* for the report */
+} Form;
+
+struct ItemImport {
     const ImportRequest *request;
+    const Form *form;
     ArrayFile *file;
     Catalogue catalogue;
     const Array *array, *mask;
     ArrayReader *rows, *mask_rows;
     StreamWriter *writer;
-    DType dtype;          /* of what is written */
+    RecordTensor tensor;  /* what is written of an item, but for its data */
     size_t tokens, width; /* a row is tokens × width elements */
     unsigned char *real;  /* by token of the current row: whether its mask is 1 */
-    unsigned char *row;   /* the current row as `dtype` */
+    unsigned char *row;   /* the current row as it is written */
     uint64_t cut;         /* tokens left out */
-} ItemImport;
+};
+
+static const char *modality_of(const ImportRequest *request) {
+    if (request->modality) return request->modality;
+    return request->mask || strstr(request->array, "text") ? "text" : "image";
+}
+
+static void set_shape(ItemImport *import, int dimensions, const uint64_t *shape) {
+    import->tensor.dimensions = dimensions;
+    memcpy(import->tensor.shape, shape, (size_t)dimensions * sizeof *shape);
+}
+
+/* [items, width] is one token an item. */
+static bool fit_hidden(ItemImport *import, const Array *array) {
+    if (array->dimensions != 2 && array->dimensions != 3) return false;
+    const uint64_t shape[] = {array->dimensions == 3 ? array->shape[1] : 1,
+                              array->shape[array->dimensions - 1]};
+    import->tokens = (size_t)shape[0];
+    import->width = (size_t)shape[1];
+    set_shape(import, 2, shape);
+    return true;
+}
+
+static void describe_hidden(const ItemImport *import, json_t *header) {
+    json_object_set_new(header, "modality", json_string(modality_of(import->request)));
+    json_object_set_new(header, "blocks", json_string("last"));
+    json_object_set_new(header, "width", json_integer((json_int_t)import->width));
+}
+
+static const char *name_hidden(const ImportRequest *request) {
+    return modality_of(request)[0] == 't' ? "text hidden states" : "image hidden states";
+}
+
+static const Form hidden_form = {.kind = "hidden",
+                                 .tensor = "hidden",
+                                 .is_float = true,
+                                 .needed = "a float array [items, tokens, width] or [items, width]",
+                                 .fit = fit_hidden,
+                                 .describe = describe_hidden,
+                                 .what = name_hidden};
+
+static bool fit_tokens(ItemImport *import, const Array *array) {
+    import->tokens = (size_t)array->shape[1];
+    import->width = 1;
+    set_shape(import, 1, array->shape + 1);
+    return array->dimensions == 2;
+}
+
+static void describe_tokens(const ItemImport *import, json_t *header) {
+    json_object_set_new(header, "tokenizer", json_string("imported"));
+    json_object_set_new(header, "max_tokens", json_integer((json_int_t)import->tokens));
+}
+
+static const char *name_tokens(const ImportRequest *request) {
+    (void)request;
+    return "token ids";
+}
+
+static const Form tokens_form = {.kind = "tokens",
+                                 .tensor = "ids",
+                                 .needed = "an array [items, tokens] of whole numbers",
+                                 .fit = fit_tokens,
+                                 .describe = describe_tokens,
+                                 .what = name_tokens};
+
+static bool fit_pixels(ItemImport *import, const Array *array) {
+    import->tokens = 1;
+    import->width = (size_t)array_row_elements(array);
+    set_shape(import, 3, array->shape + 1);
+    return array->dimensions == 4 && array->shape[1] == 3 && array->shape[2] == array->shape[3];
+}
+
+static void describe_pixels(const ItemImport *import, json_t *header) {
+    json_object_set_new(header, "channels", json_integer(3));
+    json_object_set_new(header, "size", json_integer((json_int_t)import->array->shape[2]));
+}
+
+static const char *name_pixels(const ImportRequest *request) {
+    (void)request;
+    return "pixels";
+}
+
+static const Form pixels_form = {.kind = "pixels",
+                                 .tensor = "pixels",
+                                 .is_float = true,
+                                 .needed = "a float array [items, 3, size, size], normalised,",
+                                 .fit = fit_pixels,
+                                 .describe = describe_pixels,
+                                 .what = name_pixels};
+
+static bool fit_vectors(ItemImport *import, const Array *array) {
+    import->tokens = 1;
+    import->width = (size_t)array->shape[1];
+    set_shape(import, 1, array->shape + 1);
+    return array->dimensions == 2;
+}
+
+static void describe_vectors(const ItemImport *import, json_t *header) {
+    json_object_set_new(header, "dim", json_integer((json_int_t)import->width));
+    json_object_set_new(header, "tower", json_string("imported"));
+}
+
+static const char *name_vectors(const ImportRequest *request) {
+    (void)request;
+    return "vectors";
+}
+
+static const Form vectors_form = {.kind = "items",
+                                  .tensor = "vector",
+                                  .is_float = true,
+                                  .needed = "a float array [items, width]",
+                                  .fit = fit_vectors,
+                                  .describe = describe_vectors,
+                                  .what = name_vectors};
 
 static bool check_rows(const ItemImport *import, const Array *array, Error *error) {
     const uint64_t rows = array_rows(array), items = name_table_count(import->catalogue.names);
@@ -48,31 +175,57 @@ static bool find_mask(ItemImport *import, Error *error) {
     return check_rows(import, import->mask, error);
 }
 
-/* Opens the files, and finds the arrays; the caller has set nothing but the request. */
+/* What is written: integers as i32; floats as f32, but hidden states in the dtype asked for, or in bf16 if
+ * they are that. */
+static DType written_dtype(const ImportRequest *request, const Form *form, ElementType type) {
+    if (!form->is_float) return DTYPE_I32;
+    if (form != &hidden_form) return DTYPE_F32;
+    if (!request->keep_dtype) return request->dtype;
+    return type == ELEMENT_BF16 ? DTYPE_BF16 : DTYPE_F32;
+}
+
+static bool fit_array(ItemImport *import, Error *error) {
+    const Form *form = import->form;
+    const Array *array = import->array;
+    import->tensor =
+        (RecordTensor){.name = form->tensor, .dtype = written_dtype(import->request, form, array->type)};
+    bool fits = element_is_float(array->type) == form->is_float;
+    for (int i = 1; i < array->dimensions; i++)
+        fits = fits && array->shape[i];
+    return (fits && form->fit(import, array)) || shape_error(import, array, form->needed, error);
+}
+
+/* Opens the files, and finds the arrays. */
 static bool start(ItemImport *import, Error *error) {
     const ImportRequest *request = import->request;
     if (!catalogue_read(&import->catalogue, request->items, error)) return false;
     import->file = array_file_open(request->file, error);
     if (!import->file) return false;
     import->array = array_file_need(import->file, request->array, error);
-    return import->array && check_rows(import, import->array, error);
+    return import->array && check_rows(import, import->array, error) && fit_array(import, error) &&
+           find_mask(import, error);
 }
 
-/* After `tokens`, `width` and `dtype` are set. `header` is stolen. */
-static bool start_writing(ItemImport *import, json_t *header, Error *error) {
+static json_t *build_header(const ItemImport *import) {
+    json_t *header = header_create(import->form->kind);
+    import->form->describe(import, header);
     header_sign(header, import->request->tool, json_incref(import->request->options));
     header_add_input(header, "items", NULL);
     header_add_input(header, "file", NULL);
+    return header;
+}
+
+static bool start_writing(ItemImport *import, Error *error) {
     import->real = memory_allocate(import->tokens, 1, error);
-    import->row = memory_allocate(import->tokens * import->width, dtype_size(import->dtype), error);
-    bool fine = import->real && import->row;
-    if (fine) import->rows = array_reader_open(import->file, import->array, error);
-    fine = fine && import->rows;
-    if (fine && import->mask) import->mask_rows = array_reader_open(import->file, import->mask, error);
-    fine = fine && (!import->mask || import->mask_rows);
-    if (fine) import->writer = stream_writer_open(import->request->output, header, error);
+    import->row = memory_allocate(import->tokens * import->width, dtype_size(import->tensor.dtype), error);
+    if (!import->real || !import->row) return false;
+    if (!(import->rows = array_reader_open(import->file, import->array, error))) return false;
+    if (import->mask && !(import->mask_rows = array_reader_open(import->file, import->mask, error)))
+        return false;
+    json_t *header = build_header(import);
+    import->writer = stream_writer_open(import->request->output, header, error);
     json_decref(header);
-    return fine && import->writer;
+    return import->writer;
 }
 
 static bool finish(ItemImport *import, bool fine, Error *error) {
@@ -102,7 +255,7 @@ static bool read_mask(ItemImport *import, Error *error) {
 
 /* Moves the real tokens to the front, in their order, and returns how many there are. */
 static size_t cut_padding(ItemImport *import) {
-    const size_t size = import->width * dtype_size(import->dtype);
+    const size_t size = import->width * dtype_size(import->tensor.dtype);
     size_t kept = 0;
     for (size_t i = 0; i < import->tokens; i++) {
         if (!import->real[i]) continue;
@@ -116,10 +269,10 @@ static size_t cut_padding(ItemImport *import) {
 static bool check_finite(const ItemImport *import, size_t count, Error *error) {
     enum { CHUNK = 1024 };
     float chunk[CHUNK];
-    if (!dtype_is_float(import->dtype)) return true;
+    if (!dtype_is_float(import->tensor.dtype)) return true;
     for (size_t done = 0; done < count; done += CHUNK) {
         const size_t now = count - done < CHUNK ? count - done : CHUNK;
-        dtype_to_f32(import->dtype, import->row + done * dtype_size(import->dtype), chunk, now);
+        dtype_to_f32(import->tensor.dtype, import->row + done * dtype_size(import->tensor.dtype), chunk, now);
         for (size_t i = 0; i < now; i++)
             if (!isfinite(chunk[i])) return error_set(error, "a value is not finite");
     }
@@ -127,7 +280,7 @@ static bool check_finite(const ItemImport *import, size_t count, Error *error) {
 }
 
 static bool check_ids(const ItemImport *import, size_t count, Error *error) {
-    for (size_t i = 0; i < count && import->dtype == DTYPE_I32; i++) {
+    for (size_t i = 0; i < count && import->tensor.dtype == DTYPE_I32; i++) {
         int32_t id;
         memcpy(&id, import->row + i * sizeof id, sizeof id);
         if (id < 0) return error_set(error, "the token id %" PRId32 " is negative", id);
@@ -140,115 +293,65 @@ static bool read_row(ItemImport *import, size_t *kept, Error *error) {
     const void *row = array_reader_next(import->rows, 1, error);
     const size_t count = import->tokens * import->width;
     if (!row || !read_mask(import, error) ||
-        !element_convert(import->array->type, row, import->dtype, import->row, count, error))
+        !element_convert(import->array->type, row, import->tensor.dtype, import->row, count, error))
         return false;
     *kept = cut_padding(import);
     if (*kept == 0) return error_set(error, "it has no token, its mask is 0 everywhere");
     return check_finite(import, *kept * import->width, error) && check_ids(import, *kept, error);
 }
 
-/* Writes every row as the tensor `tensor`; of its shape the first size becomes the number of tokens kept. */
-static bool write_rows(ItemImport *import, RecordTensor tensor, Error *error) {
+static bool write_row(ItemImport *import, size_t row, Error *error) {
+    Record record = {.count = 1, .tensors = {import->tensor}};
+    size_t kept = 0;
+    record.key = name_table_name(import->catalogue.names, row, &record.key_size);
+    if (!read_row(import, &kept, error))
+        return error_prefix(error, "%s: %s: row %zu, item %s: ", array_file_path(import->file),
+                            import->array->name, row, record.key);
+    if (import->mask) record.tensors[0].shape[0] = kept;
+    record.tensors[0].data = import->row;
+    return stream_writer_put(import->writer, &record, error);
+}
+
+static bool write_rows(ItemImport *import, Error *error) {
     const size_t items = name_table_count(import->catalogue.names);
     Progress progress;
     progress_start(&progress, "items", items);
     bool fine = true;
     for (size_t i = 0; i < items && fine; i++) {
-        Record record = {.count = 1, .tensors = {tensor}};
-        size_t kept = 0;
-        record.key = name_table_name(import->catalogue.names, i, &record.key_size);
-        fine = read_row(import, &kept, error) ||
-               error_prefix(error, "%s: %s: row %zu, item %s: ", array_file_path(import->file),
-                            import->array->name, i, record.key);
-        if (import->mask) record.tensors[0].shape[0] = kept;
-        record.tensors[0].data = import->row;
-        fine = fine && stream_writer_put(import->writer, &record, error);
+        fine = write_row(import, i, error);
         progress_update(&progress, i + 1);
     }
     progress_finish(&progress);
     return fine;
 }
 
-static void report(const ItemImport *import, const char *what) {
+static void report(const ItemImport *import) {
     const char *beside = array_file_beside(import->file);
-    log_report("%s of %zu items, %" PRIu64 " padded tokens cut off%s%s", what,
-               name_table_count(import->catalogue.names), import->cut, *beside ? "; left " : "", beside);
+    char cut[64] = "";
+    if (import->mask) snprintf(cut, sizeof cut, ", %" PRIu64 " padded tokens cut off", import->cut);
+    log_report("%s of %zu items%s%s%s", import->form->what(import->request),
+               name_table_count(import->catalogue.names), cut, *beside ? "; left " : "", beside);
 }
 
-static const char *guess_modality(const ImportRequest *request) {
-    if (request->modality) return request->modality;
-    return request->mask || strstr(request->array, "text") ? "text" : "image";
+static bool import_rows(const ImportRequest *request, const Form *form, Error *error) {
+    ItemImport import = {.request = request, .form = form};
+    const bool fine = start(&import, error) && start_writing(&import, error) && write_rows(&import, error);
+    if (fine) report(&import);
+    return finish(&import, fine, error);
 }
 
 bool import_hidden(const ImportRequest *request, Error *error) {
-    ItemImport import = {.request = request};
-    bool fine = start(&import, error);
-    const Array *array = import.array;
-    if (fine &&
-        (array->dimensions != 3 || !element_is_float(array->type) || !array->shape[1] || !array->shape[2]))
-        fine = shape_error(&import, array, "a float array [items, tokens, width]", error);
-    if (fine) {
-        import.tokens = (size_t)array->shape[1];
-        import.width = (size_t)array->shape[2];
-        import.dtype = !request->keep_dtype          ? request->dtype
-                       : array->type == ELEMENT_BF16 ? DTYPE_BF16
-                                                     : DTYPE_F32;
-        fine = find_mask(&import, error);
-    }
-    if (fine) {
-        json_t *header = header_create("hidden");
-        json_object_set_new(header, "modality", json_string(guess_modality(request)));
-        json_object_set_new(header, "blocks", json_string("last"));
-        json_object_set_new(header, "width", json_integer((json_int_t)import.width));
-        fine = start_writing(&import, header, error) &&
-               write_rows(&import,
-                          record_tensor("hidden", import.dtype, NULL, 2, (uint64_t)import.tokens,
-                                        (uint64_t)import.width),
-                          error);
-    }
-    if (fine)
-        report(&import, guess_modality(request)[0] == 't' ? "text hidden states" : "image hidden states");
-    return finish(&import, fine, error);
+    return import_rows(request, &hidden_form, error);
 }
 
 bool import_tokens(const ImportRequest *request, Error *error) {
-    ItemImport import = {.request = request, .width = 1, .dtype = DTYPE_I32};
-    bool fine = start(&import, error);
-    const Array *array = import.array;
-    if (fine && (array->dimensions != 2 || element_is_float(array->type) || !array->shape[1]))
-        fine = shape_error(&import, array, "an array [items, tokens] of whole numbers", error);
-    if (fine) {
-        import.tokens = (size_t)array->shape[1];
-        fine = find_mask(&import, error);
-    }
-    if (fine) {
-        json_t *header = header_create("tokens");
-        json_object_set_new(header, "tokenizer", json_string("imported"));
-        json_object_set_new(header, "max_tokens", json_integer((json_int_t)import.tokens));
-        fine = start_writing(&import, header, error) &&
-               write_rows(&import, record_tensor("ids", DTYPE_I32, NULL, 1, (uint64_t)import.tokens), error);
-    }
-    if (fine) report(&import, "token ids");
-    return finish(&import, fine, error);
+    return import_rows(request, &tokens_form, error);
 }
 
 bool import_pixels(const ImportRequest *request, Error *error) {
-    ItemImport import = {.request = request, .dtype = DTYPE_F32, .tokens = 1};
-    bool fine = start(&import, error);
-    const Array *array = import.array;
-    if (fine && (array->dimensions != 4 || !element_is_float(array->type) || array->shape[1] != 3 ||
-                 !array->shape[2] || array->shape[2] != array->shape[3]))
-        fine = shape_error(&import, array, "a float array [items, 3, size, size], normalised,", error);
-    if (fine) {
-        const uint64_t size = array->shape[2];
-        json_t *header = header_create("pixels");
-        import.width = (size_t)array_row_elements(array);
-        json_object_set_new(header, "channels", json_integer(3));
-        json_object_set_new(header, "size", json_integer((json_int_t)size));
-        fine =
-            start_writing(&import, header, error) &&
-            write_rows(&import, record_tensor("pixels", DTYPE_F32, NULL, 3, (uint64_t)3, size, size), error);
-    }
-    if (fine) log_report("pixels of %zu items", name_table_count(import.catalogue.names));
-    return finish(&import, fine, error);
+    return import_rows(request, &pixels_form, error);
+}
+
+bool import_vectors(const ImportRequest *request, Error *error) {
+    return import_rows(request, &vectors_form, error);
 }

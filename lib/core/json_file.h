@@ -9,4 +9,7 @@
 /* An object; keys that stand twice are an error. A new reference. */
 json_t *json_file_read(const char *path, size_t limit, Error *error);
 
+/* The same of bytes that were read already; `path` is for messages. */
+json_t *json_object_parse(const char *path, const void *bytes, size_t size, Error *error);
+
 #endif

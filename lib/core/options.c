@@ -1,8 +1,10 @@
 #include "core/options.h"
 
+#include "core/json_file.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "core/version.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,6 +16,8 @@
 
 #define HELP_WIDTH 80
 #define OPTION_TEXT_SIZE 128
+
+enum { MAX_CONFIG = 1 << 20 };
 
 static struct {
     bool help, version, quiet, verbose;
@@ -340,28 +344,25 @@ static bool set_json(Option *option, const json_t *value, Error *error) {
 }
 
 bool options_read_config(Program *program, const char *path, Error *error) {
-    json_error_t problem;
-    json_t *config = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
-    if (!config)
-        return error_set(error, "%s:%d: %s", path, problem.line > 0 ? problem.line : 1, problem.text);
-    bool fine =
-        json_is_object(config) || error_set(error, "%s: the configuration must be a JSON object", path);
+    json_t *config = json_file_read(path, MAX_CONFIG, error);
+    if (!config) return false;
+    bool fine = true;
     const char *key;
     json_t *value;
-    if (fine) json_object_foreach(config, key, value) {
-            Option *option = find_option(program->options, key);
-            if (!option || !option->setting) {
-                fine = error_set(error, "%s: unknown setting \"%s\" (%s --help lists them)", path, key,
-                                 program->name);
-                break;
-            }
-            if (option->given) continue;
-            if (!set_json(option, value, error)) {
-                fine = error_prefix(error, "%s: ", path);
-                break;
-            }
-            option->given = true;
+    json_object_foreach(config, key, value) {
+        Option *option = find_option(program->options, key);
+        if (!option || !option->setting) {
+            fine = error_set(error, "%s: unknown setting \"%s\" (%s --help lists them)", path, key,
+                             program->name);
+            break;
         }
+        if (option->given) continue;
+        if (!set_json(option, value, error)) {
+            fine = error_prefix(error, "%s: ", path);
+            break;
+        }
+        option->given = true;
+    }
     json_decref(config);
     return fine;
 }

@@ -8,8 +8,6 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#define PROJECT_VERSION "1.0.0"
-
 typedef enum OptionKind {
     OPTION_FLAG,    /* bool */
     OPTION_INTEGER, /* int64_t, within minimum … maximum */

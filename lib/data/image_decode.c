@@ -1,8 +1,8 @@
 #include "data/image_decode.h"
 
 #include "core/memory.h"
+#include "data/image_format.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 typedef struct Signature {
@@ -39,15 +39,6 @@ static bool refuse_format(const uint8_t *bytes, size_t size, Error *error) {
         if (matches(bytes, size, foreign[i].bytes, foreign[i].offset, foreign[i].size))
             return error_set(error, "a %s file; convert it to JPEG or PNG", foreign[i].name);
     return error_set(error, "neither a JPEG nor a PNG file");
-}
-
-bool image_check_size(uint32_t width, uint32_t height, Error *error) {
-    if (!width || !height)
-        return error_set(error, "an image of %" PRIu32 " × %" PRIu32 " pixels", width, height);
-    if ((uint64_t)width * height > IMAGE_MAX_PIXELS)
-        return error_set(error, "an image of %" PRIu32 " × %" PRIu32 " pixels; the limit is %u in all", width,
-                         height, IMAGE_MAX_PIXELS);
-    return true;
 }
 
 bool image_decode(const uint8_t *bytes, size_t size, const ImageSink *sink, Error *warning, Error *error) {

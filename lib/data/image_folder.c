@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "data/image_decode.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #define DATA_IMAGE_PACK_H
 
 #include "core/name_table.h"
-#include "data/image_decode.h"
+#include "data/image_sink.h"
 #include "data/image_store.h"
 
 /* Where images come from. Both functions are called from several threads at once. */

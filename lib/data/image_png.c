@@ -1,4 +1,4 @@
-#include "data/image_decode.h"
+#include "data/image_format.h"
 
 #include "core/memory.h"
 

@@ -3,7 +3,9 @@
 #ifndef DATA_IMAGE_RESIZE_H
 #define DATA_IMAGE_RESIZE_H
 
-#include "data/image_decode.h"
+#include "data/image_sink.h"
+
+#include <stddef.h>
 
 enum { IMAGE_MAX_SIZE = 4096 };
 

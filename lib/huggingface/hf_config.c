@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MAX_CONFIG = 1 << 20, MAX_VOCABULARY = 1 << 24, MAX_WIDTH = 1 << 16, MAX_IMAGE = 1 << 14 };
+enum { MAX_VOCABULARY = 1 << 24, MAX_WIDTH = 1 << 16, MAX_IMAGE = 1 << 14 };
 
 /* Defaults are those of transformers' configuration classes. A key that an architecture lacks has none. */
 typedef struct Architecture {
@@ -126,7 +126,6 @@ static bool check_together(const json_t *config, const Architecture *kind, Error
         return error_set(error, "hidden_size %zu is no multiple of num_attention_heads %zu",
                          hf_config_size(config, "hidden_size"),
                          hf_config_size(config, "num_attention_heads"));
-    /* RoBERTa's positions begin behind the padding id. */
     if (strstr(kind->name, "roberta") &&
         hf_config_size(config, "max_position_embeddings") < hf_config_size(config, "pad_token_id") + 2)
         return error_set(error, "max_position_embeddings leaves no place for a token");
@@ -173,7 +172,7 @@ json_t *hf_config_normalise(const json_t *raw, Error *error) {
 }
 
 json_t *hf_config_read(const char *path, Error *error) {
-    json_t *raw = json_file_read(path, MAX_CONFIG, error);
+    json_t *raw = json_file_read(path, HF_CONFIG_LIMIT, error);
     if (!raw) return NULL;
     json_t *config = hf_config_normalise(raw, error);
     json_decref(raw);
@@ -187,4 +186,11 @@ const char *hf_config_modality(const json_t *config) {
 
 size_t hf_config_size(const json_t *config, const char *key) {
     return (size_t)json_integer_value(json_object_get(config, key));
+}
+
+size_t hf_config_positions(const json_t *config) {
+    const char *architecture = json_string_value(json_object_get(config, "architecture"));
+    const size_t positions = hf_config_size(config, "max_position_embeddings");
+    return strstr(architecture, "roberta") ? positions - hf_config_size(config, "pad_token_id") - 1
+                                           : positions;
 }

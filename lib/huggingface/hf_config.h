@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+enum { HF_CONFIG_LIMIT = 1 << 20 }; /* bytes of a config.json */
+
 /* {"architecture": "xlm-roberta" | "roberta" | "bert" | "clip-vision" | "vit", "hidden_size",
  * "num_hidden_layers", "num_attention_heads", "intermediate_size", "layer_norm_eps", "hidden_act"} and for
  * text "vocab_size", "max_position_embeddings", "type_vocab_size", "pad_token_id", for images "image_size",
@@ -19,6 +21,10 @@ json_t *hf_config_read(const char *path, Error *error);
 
 /* "text" or "image", of a normalised description. */
 const char *hf_config_modality(const json_t *config);
+
+/* How many tokens a text may have, of the normalised description of a text encoder: RoBERTa and its kin
+ * number the positions from pad_token_id + 1. */
+size_t hf_config_positions(const json_t *config);
 
 /* A whole number of a normalised description. */
 size_t hf_config_size(const json_t *config, const char *key);

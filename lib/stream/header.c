@@ -1,7 +1,7 @@
 #include "stream/header.h"
 
 #include "core/memory.h"
-#include "core/options.h"
+#include "core/version.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -141,7 +141,6 @@ static bool check_ids(Tokenizer *tokenizer, json_t *vocabulary, const char *path
 static bool read_vocabulary(Tokenizer *tokenizer, const char *path, json_t *vocabulary, ContentHash *hash,
                             Error *error) {
     ByteBpe *model = tokenizer->state;
-    if (!json_is_object(vocabulary)) return error_set(error, "%s: not a JSON object", path);
     if (!check_ids(tokenizer, vocabulary, path, error) ||
         !find_specials(tokenizer, vocabulary, path, error) || !find_bytes(model, vocabulary, path, error))
         return false;
@@ -152,19 +151,14 @@ static bool read_vocabulary(Tokenizer *tokenizer, const char *path, json_t *voca
 }
 
 static bool open_byte_bpe(Tokenizer *tokenizer, const char *path, ContentHash *hash, Error *error) {
-    size_t size;
-    json_error_t problem;
-    char *bytes = (char *)tokenizer_read_file(path, &size, hash, error);
-    if (!bytes) return false;
-    json_t *vocabulary = json_loadb(bytes, size, 0, &problem);
-    free(bytes);
-    if (!vocabulary) return error_set(error, "%s:%d: %s", path, problem.line, problem.text);
+    json_t *vocabulary = tokenizer_read_json(path, hash, error);
+    if (!vocabulary) return false;
     ByteBpe *model = tokenizer->state = memory_need(1, sizeof *model);
     const bool fine = read_vocabulary(tokenizer, path, vocabulary, hash, error);
     json_decref(vocabulary);
     json_t *settings = fine ? tokenizer_settings_read(path, hash, error) : NULL;
-    const bool set =
-        settings && tokenizer_setting(settings, "add_prefix_space", false, &model->add_prefix_space, error);
+    const bool set = settings && tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error) &&
+                     tokenizer_setting(settings, "add_prefix_space", false, &model->add_prefix_space, error);
     json_decref(settings);
     return set;
 }

@@ -4,6 +4,7 @@
 #include "text/sentencepiece_check.h"
 #include "text/sentencepiece_shim.h"
 #include "text/tokenizer_kind.h"
+#include "text/tokenizer_settings.h"
 
 #include <string.h>
 
@@ -41,6 +42,10 @@ static bool open_sentencepiece(Tokenizer *tokenizer, const char *path, ContentHa
     SentencePiece *state = tokenizer->state = memory_need(1, sizeof *state);
     *state = (SentencePiece){model, sentencepiece_keeps_words_apart(model)};
     if (!check_pieces(model, path, error)) return false;
+    json_t *settings = tokenizer_settings_read(path, hash, error);
+    const bool set = settings && tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error);
+    json_decref(settings);
+    if (!set) return false;
     const int32_t mask = sentencepiece_count(model) + SHIFT;
     tokenizer->first = 0;
     tokenizer->last = 2;
@@ -108,6 +113,7 @@ static const char *const model_types[] = {"xlm-roberta", "xlm-roberta-xl", NULL}
 const TokenizerKind sentencepiece_tokenizer = {
     .name = "sentencepiece",
     .model_types = model_types,
+    .tokenizer_class = "XLMRobertaTokenizer",
     .file = "sentencepiece.bpe.model",
     .suffix = ".model",
     .open = open_sentencepiece,

@@ -1,8 +1,8 @@
 #include "text/tokenizer.h"
 
 #include "core/file.h"
+#include "core/json_file.h"
 #include "core/memory.h"
-#include "text/encoder_limits.h"
 #include "text/tokenizer_kind.h"
 
 #include <stdio.h>
@@ -27,6 +27,14 @@ unsigned char *tokenizer_read_file(const char *path, size_t *size, ContentHash *
     unsigned char *bytes = file_read(path, TOKENIZER_MAX_FILE, size, error);
     if (bytes) content_hash_update(hash, bytes, *size);
     return bytes;
+}
+
+json_t *tokenizer_read_json(const char *path, ContentHash *hash, Error *error) {
+    size_t size;
+    unsigned char *bytes = tokenizer_read_file(path, &size, hash, error);
+    json_t *object = bytes ? json_object_parse(path, bytes, size, error) : NULL;
+    free(bytes);
+    return object;
 }
 
 char *tokenizer_sibling(const char *path, const char *name) {
@@ -69,7 +77,7 @@ Tokenizer *tokenizer_open_file(const char *path, Error *error) {
     return open_kind(kinds[0], path, error);
 }
 
-static Tokenizer *open_in_folder(const char *folder, Error *error) {
+Tokenizer *tokenizer_open_folder(const char *folder, Error *error) {
     for (int i = 0; i < KINDS; i++) {
         char *path;
         if (!kinds[i]->file) continue;
@@ -81,18 +89,6 @@ static Tokenizer *open_in_folder(const char *folder, Error *error) {
     }
     error_set(error, "%s: no tokenizer here: none of sentencepiece.bpe.model, vocab.txt, vocab.json", folder);
     return NULL;
-}
-
-Tokenizer *tokenizer_open_folder(const char *folder, size_t max_tokens, Error *error) {
-    EncoderLimits limits;
-    if (!encoder_limits_read(&limits, folder, error)) return NULL;
-    Tokenizer *tokenizer = open_in_folder(folder, error);
-    if (tokenizer && !encoder_limits_check(&limits, folder, tokenizer, max_tokens, error)) {
-        tokenizer_close(tokenizer);
-        tokenizer = NULL;
-    }
-    encoder_limits_free(&limits);
-    return tokenizer;
 }
 
 Tokenizer *tokenizer_open_bytes(void) {
@@ -109,6 +105,24 @@ void tokenizer_close(Tokenizer *tokenizer) {
 
 const char *tokenizer_description(const Tokenizer *tokenizer) {
     return tokenizer->description;
+}
+
+bool tokenizer_keeps_case(const Tokenizer *tokenizer) {
+    return tokenizer->keeps_case;
+}
+
+bool tokenizer_is_meant_for(const Tokenizer *tokenizer, const char *model_type, const char *tokenizer_class) {
+    const TokenizerKind *kind = tokenizer->kind;
+    const size_t length = kind->tokenizer_class ? strlen(kind->tokenizer_class) : 0;
+    /* The fast tokenizer is called so with "Fast" behind it. */
+    if (length && tokenizer_class && !strncmp(tokenizer_class, kind->tokenizer_class, length)) return true;
+    for (int i = 0; kind->model_types && kind->model_types[i]; i++)
+        if (!strcmp(kind->model_types[i], model_type)) return true;
+    return !kind->model_types;
+}
+
+const char *tokenizer_file(const Tokenizer *tokenizer) {
+    return tokenizer->kind->file;
 }
 
 int64_t tokenizer_vocabulary_size(const Tokenizer *tokenizer) {

@@ -20,9 +20,8 @@ void token_ids_append(TokenIds *ids, int32_t id);
  * beside it), all others SentencePiece. */
 Tokenizer *tokenizer_open_file(const char *path, Error *error);
 
-/* The one whose file lies in a Hugging Face folder, checked against the config.json there: the encoder must
- * have a position for each of max_tokens tokens and an embedding for every id. */
-Tokenizer *tokenizer_open_folder(const char *folder, size_t max_tokens, Error *error);
+/* The one whose file lies in a Hugging Face folder. */
+Tokenizer *tokenizer_open_folder(const char *folder, Error *error);
 
 /* Of UTF-8 bytes, which needs no file. */
 Tokenizer *tokenizer_open_bytes(void);
@@ -31,6 +30,16 @@ void tokenizer_close(Tokenizer *tokenizer);
 
 /* Its kind and the content hash of its files, on one line, as headers of streams name it. */
 const char *tokenizer_description(const Tokenizer *tokenizer);
+
+/* Whether do_lower_case in tokenizer_config.json says that texts are not to be lower-cased. */
+bool tokenizer_keeps_case(const Tokenizer *tokenizer);
+
+/* Whether its ids are those of an encoder with this model_type, or whose tokenizer_class (NULL: not said) has
+ * them. */
+bool tokenizer_is_meant_for(const Tokenizer *tokenizer, const char *model_type, const char *tokenizer_class);
+
+/* What its file is called in a Hugging Face folder. */
+const char *tokenizer_file(const Tokenizer *tokenizer);
 
 /* All ids are below it. */
 int64_t tokenizer_vocabulary_size(const Tokenizer *tokenizer);

@@ -1,30 +1,64 @@
 #include "text/tokenizer_settings.h"
 
+#include "core/json_file.h"
+#include "core/log.h"
 #include "text/tokenizer_kind.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 json_t *tokenizer_settings_read(const char *path, ContentHash *hash, Error *error) {
     char *config = tokenizer_sibling(path, "tokenizer_config.json");
-    json_t *settings = NULL;
-    if (access(config, F_OK)) {
-        settings = json_object();
-    } else {
-        size_t size;
-        json_error_t problem;
-        char *bytes = (char *)tokenizer_read_file(config, &size, hash, error);
-        settings = bytes ? json_loadb(bytes, size, 0, &problem) : NULL;
-        if (bytes && !settings) error_set(error, "%s:%d: %s", config, problem.line, problem.text);
-        if (settings && !json_is_object(settings)) {
-            error_set(error, "%s: not a JSON object", config);
-            json_decref(settings);
-            settings = NULL;
-        }
-        free(bytes);
-    }
+    json_t *settings = access(config, F_OK) ? json_object() : tokenizer_read_json(config, hash, error);
     free(config);
     return settings;
+}
+
+/* The normalizer of this type: tokenizer.json's own, or one of its sequence. */
+static const json_t *find_normalizer(const json_t *file, const char *type) {
+    const json_t *own = json_object_get(file, "normalizer"), *found = NULL, *each;
+    size_t i;
+    json_array_foreach(json_object_get(own, "normalizers"), i, each) {
+        const char *name = json_string_value(json_object_get(each, "type"));
+        if (name && !strcmp(name, type)) found = each;
+    }
+    const char *name = json_string_value(json_object_get(own, "type"));
+    return name && !strcmp(name, type) ? own : found;
+}
+
+/* A flag that only tokenizer.json has counts, and then belongs to the hash. */
+static void complete_flag(json_t *settings, const char *key, const json_t *other, const char *path,
+                          ContentHash *hash) {
+    const json_t *value = json_object_get(settings, key);
+    if (!json_is_boolean(other)) return;
+    if (!json_is_boolean(value)) {
+        char text[80];
+        const int size = snprintf(text, sizeof text, "%s %d", key, json_is_true(other));
+        content_hash_update(hash, text, (size_t)size);
+        json_object_set(settings, key, (json_t *)other);
+    } else if (json_is_true(value) != json_is_true(other)) {
+        log_warning("%s says otherwise than tokenizer_config.json beside it, where %s is %s; that one counts",
+                    path, key, json_is_true(value) ? "true" : "false");
+    }
+}
+
+bool tokenizer_settings_complete(json_t *settings, const char *path, ContentHash *hash, Error *error) {
+    char *file_path = tokenizer_sibling(path, "tokenizer.json");
+    bool fine = true;
+    if (!access(file_path, F_OK)) {
+        json_t *file = json_file_read(file_path, TOKENIZER_MAX_FILE, error);
+        const json_t *bert = find_normalizer(file, "BertNormalizer");
+        complete_flag(settings, "do_lower_case", json_object_get(bert, "lowercase"), file_path, hash);
+        complete_flag(settings, "strip_accents", json_object_get(bert, "strip_accents"), file_path, hash);
+        complete_flag(settings, "tokenize_chinese_chars", json_object_get(bert, "handle_chinese_chars"),
+                      file_path, hash);
+        fine = file;
+        json_decref(file);
+    }
+    free(file_path);
+    return fine;
 }
 
 bool tokenizer_setting(const json_t *settings, const char *key, bool standard, bool *value, Error *error) {
@@ -32,4 +66,11 @@ bool tokenizer_setting(const json_t *settings, const char *key, bool standard, b
     *value = !found || json_is_null(found) ? standard : json_is_true(found);
     return !found || json_is_null(found) || json_is_boolean(found) ||
            error_set(error, "tokenizer_config.json: %s must be true or false", key);
+}
+
+bool tokenizer_setting_keeps_case(const json_t *settings, bool *keeps_case, Error *error) {
+    bool lower_case;
+    const bool fine = tokenizer_setting(settings, "do_lower_case", true, &lower_case, error);
+    *keeps_case = !lower_case;
+    return fine;
 }

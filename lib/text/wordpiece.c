@@ -176,10 +176,13 @@ static bool find_specials(Tokenizer *tokenizer, WordPiece *model, const char *pa
     return true;
 }
 
-static bool read_settings(WordPiece *model, const char *path, ContentHash *hash, Error *error) {
+static bool read_settings(Tokenizer *tokenizer, WordPiece *model, const char *path, ContentHash *hash,
+                          Error *error) {
     json_t *settings = tokenizer_settings_read(path, hash, error);
     if (!settings) return false;
     const bool fine =
+        tokenizer_settings_complete(settings, path, hash, error) &&
+        tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error) &&
         tokenizer_setting(settings, "do_lower_case", true, &model->lower_case, error) &&
         tokenizer_setting(settings, "strip_accents", model->lower_case, &model->strip_accents, error) &&
         tokenizer_setting(settings, "tokenize_chinese_chars", true, &model->split_chinese, error);
@@ -195,7 +198,7 @@ static bool open_wordpiece(Tokenizer *tokenizer, const char *path, ContentHash *
     model->pieces = name_table_create();
     tokenizer->vocabulary_size = read_vocabulary(model, bytes, size);
     free(bytes);
-    return find_specials(tokenizer, model, path, error) && read_settings(model, path, hash, error);
+    return find_specials(tokenizer, model, path, error) && read_settings(tokenizer, model, path, hash, error);
 }
 
 static void close_wordpiece(void *state) {

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/parallel.h"
+#include "data/image_decode.h"
 #include "data/image_resize.h"
 #include "eval/scorer.h"
 #include "model/recommender.h"

@@ -218,7 +218,7 @@ END
     pm-import -q --model "$checkpoints/control.pt" -o m.pmt
     run pm-export m.pmt -o m.txt
     [ "$status" -eq 1 ]
-    [[ $output == *".safetensors or .npz"* ]]
+    [[ $output == *".safetensors, .npz or .npy"* ]]
     head -c 100 m.pmt > cut.pmt
     run pm-export cut.pmt -o m.npz
     [ "$status" -eq 1 ]
@@ -316,4 +316,45 @@ same() {
     run pm-import --model "$checkpoints/ddp-prefix.pt" -o model.pmt
     [[ $output == *"126 tensors taken; left 2: 2 position_ids; beside them optimizer"* ]]
     [ "$(pm-cat --keys model.pmt | grep -c '^module\.')" -eq 0 ]
+}
+
+# npy FILE SHAPE VALUE…: a .npy of f32 (little-endian hexadecimal words).
+npy() {
+    local header
+    header=$(printf "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }" "$2")
+    printf '\x93NUMPY\1\0\x76\0%-117s\n' "$header" > "$1"
+    printf '%b' "${@:3}" >> "$1"
+}
+
+@test "a vector an item is one token, or with --vectors the item's own" {
+    one='\0\0\x80\x3f' two='\0\0\0\x40'
+    npy v.npy '(3, 2)' $one $two $two $two $one $one
+    pm-import -q --items items.tsv --hidden arr_0 --modality image v.npy -o h.pmt
+    [ "$(pm-cat --keys h.pmt)" = $'a\thidden\tf32\t[1,2]\nb\thidden\tf32\t[1,2]\nc\thidden\tf32\t[1,2]' ]
+    run pm-import --items items.tsv --vectors arr_0 v.npy -o v.pmt
+    [ "$status" -eq 0 ]
+    [ "$output" = "pm-import: vectors of 3 items" ]
+    [ "$(pm-cat --keys v.pmt | head -1)" = $'a\tvector\tf32\t[2]' ]
+    [ "$(pm-cat --header v.pmt | jq -r '.kind, .dim' | paste -sd ' ')" = "items 2" ]
+    run pm-export v.pmt -o again.npy
+    [ "$status" -eq 0 ]
+    cmp v.npy again.npy
+    [ "$(cat again.keys.tsv)" = $'a\nb\nc' ]
+    run pm-import --items items.tsv --vectors text_hidden "$golden/arrays/items.npz" -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"a float array [items, width] is needed"* ]]
+    run pm-export h.pmt -o h.npy
+    [ "$status" -eq 1 ]
+    [[ $output == *"hidden of items come with a mask"*".npz"* ]]
+    [ ! -e h.npy ] && [ ! -e h.keys.tsv ]
+}
+
+@test "keys appear after their arrays, and not without them" {
+    pm-import -q --items items.tsv --tokens ids --mask mask "$golden/arrays/items.npz" -o t.pmt
+    mkdir t.npz
+    echo old > t.keys.tsv
+    run pm-export t.pmt -o t.npz
+    [ "$status" -eq 1 ]
+    [ "$(cat t.keys.tsv)" = old ]
+    [ "$(ls)" = $'items.tsv\nt.keys.tsv\nt.npz\nt.pmt' ]
 }

@@ -185,3 +185,55 @@ for i in range(40):
     run bash -c 'pm-tokenize -q --bytes items.tsv | head -c 10 > /dev/null'
     [ "$output" = "" ]
 }
+
+# folder NAME CONFIG FILE…: a Hugging Face folder of a small BERT, with changes of its config.json.
+bert_folder() {
+    mkdir -p "$1"
+    printf '%s' '{"model_type": "bert", "vocab_size": 12, "hidden_size": 8, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 64}' | jq "$2" > "$1/config.json"
+}
+
+@test "do_lower_case of tokenizer_config.json counts, and what contradicts it is reported" {
+    need_python
+    bert_folder cased .
+    printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' Apple apple Café cafe café TV tv > cased/vocab.txt
+    printf 'a\tApple TV Café\n' > k.tsv
+    pm-tokenize -q --encoder cased k.tsv -o t.pmt
+    [ "$(ids t.pmt)" = $'a\t2 6 11 8 3' ]
+    echo '{"do_lower_case": false}' > cased/tokenizer_config.json
+    pm-tokenize -q --encoder cased k.tsv -o t.pmt
+    [ "$(ids t.pmt)" = $'a\t2 5 10 7 3' ]
+    pm-tokenize -q --model cased/vocab.txt k.tsv -o t.pmt
+    [ "$(ids t.pmt)" = $'a\t2 5 10 7 3' ]
+    echo '{"normalizer": {"type": "BertNormalizer", "lowercase": true}}' > cased/tokenizer.json
+    run pm-tokenize --encoder cased k.tsv -o t.pmt
+    [ "$status" -eq 0 ]
+    [[ ${lines[0]} == *"cased/tokenizer.json says otherwise"*"do_lower_case is false; that one counts" ]]
+    [ "$(ids t.pmt)" = $'a\t2 5 10 7 3' ]
+    echo '{"normalizer": {"type": "Sequence", "normalizers": [{"type": "BertNormalizer", "lowercase": false}]}}' > cased/tokenizer.json
+    echo '{}' > cased/tokenizer_config.json
+    run pm-tokenize --encoder cased k.tsv -o t.pmt
+    [ "${#lines[@]}" -eq 1 ]
+    [ "$(ids t.pmt)" = $'a\t2 5 10 7 3' ]
+}
+
+@test "a BERT with XLM-RoBERTa's tokenizer gets XLM-RoBERTa's ids" {
+    need_python
+    printf 'a\tred shoe\n' > m.tsv
+    pm-tokenize -q --model "$golden/test_model.model" m.tsv -o want.pmt
+    bert_folder mm '.vocab_size = 1040'
+    cp "$golden/test_model.model" mm/sentencepiece.bpe.model
+    run pm-tokenize --encoder mm m.tsv -o t.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"bert encoder gives to the pieces of sentencepiece.bpe.model are not known" ]]
+    echo '{"tokenizer_class": "XLMRobertaTokenizerFast"}' > mm/tokenizer_config.json
+    pm-tokenize -q --encoder mm m.tsv -o t.pmt
+    [ "$(ids t.pmt)" = "$(ids want.pmt)" ]
+    bert_folder mm '.vocab_size = 1040 | .tokenizer_class = "BertTokenizer"'
+    run pm-tokenize --encoder mm m.tsv -o t.pmt
+    [[ ${lines[0]} == *"XLMRobertaTokenizerFast, config.json beside it BertTokenizer; the first counts" ]]
+    bert_folder mm '.vocab_size = 1000'
+    run pm-tokenize --encoder mm m.tsv -o t.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"1002 ids, but the encoder's vocab_size is 1000"* ]]
+}

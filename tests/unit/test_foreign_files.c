@@ -197,10 +197,7 @@ static bool supply_piece(void *context, size_t index, const void **bytes, size_t
     return true;
 }
 
-typedef bool Write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
-                   Error *error);
-
-static void check_written(Write *write, const char *path) {
+static void check_written(const ArrayTarget *target, const char *path) {
     static const float floats[] = {1, 2, 3, 4, 5, 6};
     static const int32_t ids[] = {7, 8, 9};
     const unsigned char *const bytes[] = {(const unsigned char *)floats, NULL, (const unsigned char *)ids};
@@ -209,7 +206,8 @@ static void check_written(Write *write, const char *path) {
         {"a.weight", DTYPE_F32, 2, {2, 3}}, {"nothing", DTYPE_U8, 2, {0, 3}}, {"ids", DTYPE_I32, 1, {3}}};
     Error error;
     Supplied supplied = {.bytes = bytes, .sizes = sizes, .failing = SIZE_MAX};
-    CHECK(write(path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error), "%s", error.message);
+    CHECK(target->write(path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error), "%s",
+          error.message);
     ArrayFile *file = array_file_open(path, &error);
     CHECK(file && array_file_count(file) == 3, "%s", error.message);
     for (size_t i = 0; file && i < 3; i++) {
@@ -223,7 +221,7 @@ static void check_written(Write *write, const char *path) {
     array_file_close(file);
     unlink(path);
     supplied = (Supplied){.bytes = bytes, .sizes = sizes, .failing = 2};
-    CHECK(!write(path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error) &&
+    CHECK(!target->write(path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error) &&
               strstr(error.message, "the supply failed"),
           "%s", error.message);
     CHECK(access(path, F_OK));
@@ -233,9 +231,9 @@ static void test_writers(void) {
     char folder[] = "/tmp/test_foreign_files.XXXXXX", path[64];
     CHECK(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/x.safetensors", folder);
-    check_written(safetensors_write, path);
+    check_written(&safetensors_target, path);
     snprintf(path, sizeof path, "%s/x.npz", folder);
-    check_written(npz_write, path);
+    check_written(&npz_target, path);
     CHECK(!rmdir(folder)); /* nothing else was left in it */
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/random.h"
+#include "data/image_decode.h"
 #include "data/image_resize.h"
 
 #include <unistd.h>

@@ -2,8 +2,8 @@
 
 #include "core/file.h"
 #include "core/memory.h"
-#include "core/options.h"
 #include "core/random.h"
+#include "core/version.h"
 #include "stream/content_hash.h"
 #include "stream/model_header.h"
 #include "stream/msgpack_scan.h"

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/utf8.h"
 #include "data/catalogue.h"
+#include "huggingface/tokenizer_folder.h"
 #include "text/lowercase.h"
 #include "text/tokenizer.h"
 
@@ -273,7 +274,7 @@ static void check_folder(const char *folder, bool keep_case, const char *expecte
     CatalogueLine item;
     size_t i = 0;
     json_t *objects = read_lines(expected);
-    Tokenizer *tokenizer = tokenizer_open_folder(golden(folder), 50, &error);
+    Tokenizer *tokenizer = encoder_tokenizer_open(golden(folder), 50, &error);
     CHECK(tokenizer, "%s", error.message);
     LineReader *reader = line_reader_open(golden("texts.tsv"), &error);
     while (tokenizer && line_reader_next(reader, &line, &error) > 0) {

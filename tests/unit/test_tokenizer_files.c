@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/random.h"
+#include "huggingface/tokenizer_folder.h"
 #include "text/bpe_merge.h"
 #include "text/sentencepiece_check.h"
 #include "text/tokenizer.h"
@@ -153,7 +154,7 @@ static void foreign_vocabularies_are_refused(void) {
 static void check_folder_refused(const char *config, size_t max_tokens, const char *want) {
     Error error = {""};
     write_text("config.json", config);
-    Tokenizer *tokenizer = tokenizer_open_folder(folder, max_tokens, &error);
+    Tokenizer *tokenizer = encoder_tokenizer_open(folder, max_tokens, &error);
     CHECK(!tokenizer && strstr(error.message, folder) && strstr(error.message, want), "%s", error.message);
     tokenizer_close(tokenizer);
 }
@@ -165,8 +166,8 @@ static void an_encoder_sets_limits(void) {
     unlink(in_folder("vocab.json"));
     check_folder_refused("{", 50, "config.json:1:");
     check_folder_refused("{}", 50, "no model_type");
-    check_folder_refused("{\"model_type\": \"bert\"}", 50, "no vocab_size");
-    check_folder_refused("{\"model_type\": \"bert\", \"vocab_size\": 2.5}", 50, "vocab_size must be a whole");
+    check_folder_refused("{\"model_type\": \"bert\", \"vocab_size\": 2.5}", 50, "vocab_size is no whole");
+    check_folder_refused("{\"model_type\": \"vit\"}", 50, "takes no tokens");
     static const char xlm[] =
         "{\"model_type\": \"xlm-roberta\", \"vocab_size\": 1002, "
         "\"max_position_embeddings\": 32, \"pad_token_id\": 1}";
@@ -175,7 +176,7 @@ static void an_encoder_sets_limits(void) {
     write_file("sentencepiece.bpe.model", bytes, size);
     free(bytes);
     check_folder_refused(xlm, 31, "give --max-tokens 30 or less, not 31");
-    Tokenizer *tokenizer = tokenizer_open_folder(folder, 30, &error);
+    Tokenizer *tokenizer = encoder_tokenizer_open(folder, 30, &error);
     CHECK(tokenizer, "%s", error.message);
     tokenizer_close(tokenizer);
     check_folder_refused(
