@@ -16,6 +16,8 @@ import copy
 import json
 import math
 import os
+import secrets
+import signal
 import struct
 import sys
 
@@ -411,19 +413,79 @@ def check_shape(name, item, shape):
     return math.prod(shape) * item
 
 
+def output_target(path):
+    """Where an output goes, links followed, and whether that is a file, or none yet, which is to be replaced."""
+    for _ in range(40):
+        if not os.path.islink(path):
+            break
+        folder = os.path.dirname(path)
+        if os.path.realpath(folder).startswith("/proc/"):  # leads to what is open, not to a name
+            return path, False
+        path = os.path.join(folder, os.readlink(path))
+    return path, os.path.isfile(path) or not os.path.exists(path)
+
+
+class Output:
+    """A file that appears under its name at commit, or something that is written in place: a device, a pipe, a
+    descriptor (/dev/stdout), and "-", standard output."""
+
+    def __init__(self, path):
+        self._path, self._partial = None, None
+        if path == "-":
+            self.file = sys.stdout.buffer
+            return
+        target, replaced = output_target(os.fspath(path))
+        if replaced:
+            self._begin(target)
+            return
+        folder, name = os.path.split(target)
+        own = os.path.realpath(folder) == f"/proc/{os.getpid()}/fd"
+        self.file = open(os.dup(int(name)) if own else target, "wb")
+
+    def _begin(self, target):
+        folder, name = os.path.split(target)
+        self._path, self._partial = target, os.path.join(folder, f".{name}.{secrets.token_hex(8)}")
+        self.file = open(self._partial, "xb")
+        if os.path.exists(target):
+            os.chmod(self._partial, os.stat(target).st_mode & 0o7777)
+
+    def commit(self):
+        self.file.flush()
+        if self._partial is None:
+            return
+        os.fsync(self.file.fileno())
+        self.file.close()
+        os.replace(self._partial, self._path)
+        self._partial = None
+        folder = os.open(os.path.dirname(self._path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def abandon(self):
+        if self._partial is None:
+            return
+        try:
+            self.file.close()
+        finally:
+            os.unlink(self._partial)
+
+
 class Writer:
     """Writes a stream that appears under its name when it is complete."""
 
     def __init__(self, path, header):
-        self._path = None if path == "-" else str(path)
-        self._partial = f"{self._path}.{os.getpid()}" if self._path else None
-        self._file = open(self._partial, "wb") if self._path else sys.stdout.buffer
+        self._output = Output(path)
+        self._file = self._output.file
         compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self._out = compressor.stream_writer(self._file, closefd=False)
         self._packer = msgpack.Packer(use_bin_type=True)
         self._hash, self.count, self.contents = Hash(), 0, {}
-        check_json(header)
-        self._put(self._packer.pack(header))
+        try:
+            check_json(header)
+            self._put(self._packer.pack(header))
+        except BaseException:
+            self.abandon()
+            raise
 
     def __enter__(self):
         return self
@@ -458,18 +520,16 @@ class Writer:
 
     def close(self):
         end = {"end": True, "records": self.count, "hash": self._hash.digest(), "inputs": self.contents}
-        self._out.write(self._packer.pack(end))
-        self._out.flush(zstandard.FLUSH_FRAME)
-        self._file.flush()
-        if self._partial:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            os.replace(self._partial, self._path)
+        try:
+            self._out.write(self._packer.pack(end))
+            self._out.flush(zstandard.FLUSH_FRAME)
+            self._output.commit()
+        except BaseException:
+            self.abandon()
+            raise
 
     def abandon(self):
-        if self._partial:
-            self._file.close()
-            os.unlink(self._partial)
+        self._output.abandon()
 
 
 def copy_stream(path, output):
@@ -512,6 +572,7 @@ def main():
     parser.add_argument("file", nargs="*", default=["-"])
     parser.add_argument("-o", "--output", default="-", help="of copy")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing half-written is left
     failed = False
     for path in arguments.file:
         try:

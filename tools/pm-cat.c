@@ -1,3 +1,4 @@
+#include "core/file.h"
 #include "core/log.h"
 #include "core/options.h"
 #include "stream/concatenate.h"
@@ -132,8 +133,9 @@ static bool look_into_all(char **names, int count) {
         log_error("%s", error.message);
         fine = false;
     }
-    if (!fflush(stdout) && !ferror(stdout)) return fine;
-    log_error("cannot write standard output");
+    Error error;
+    if (standard_output_finish(&error)) return fine;
+    log_error("%s", error.message);
     return false;
 }
 

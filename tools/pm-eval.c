@@ -54,6 +54,7 @@ static Option options[] = {
     {.name = "ranks",
      .kind = OPTION_PATH,
      .value = &request.ranks,
+     .output = OPTION_IS_REPLACED,
      .argument = "FILE.tsv",
      .help = "user TAB rank"},
     {.name = "json", .kind = OPTION_FLAG, .value = &request.json, .help = "print one JSON object"},

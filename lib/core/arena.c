@@ -1,6 +1,5 @@
 #include "core/arena.h"
 
-#include "core/log.h"
 #include "core/memory.h"
 
 #include <stdbool.h>
@@ -53,11 +52,7 @@ static Block *block_create(Arena *arena, size_t size, Block *next) {
     if (large) size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
     block = memory_need(1, sizeof *block);
     block->bytes = aligned_alloc(large ? LARGE_PAGE : ALIGNMENT, size);
-    if (!block->bytes) {
-        log_error("out of memory: a block of %zu bytes was needed for this step; use a smaller --batch-size",
-                  size);
-        exit(1);
-    }
+    if (!block->bytes) memory_end(1, size);
     if (large) madvise(block->bytes, size, MADV_HUGEPAGE); /* fewer faults; no harm where there are none */
     block->size = size;
     block->next = next;
@@ -77,10 +72,7 @@ void arena_destroy(Arena *arena) {
 
 void *arena_take(Arena *arena, size_t count, size_t size) {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 4) {
-        log_error("out of memory: %zu elements of %zu bytes were needed", count, size);
-        exit(1);
-    }
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 4) memory_end(count, size);
     bytes = (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
     Block *block = arena->blocks;
     if (!block || block->size - block->used < bytes) {

@@ -1,86 +1,142 @@
 #include "core/file.h"
 
+#include "core/cleanup.h"
 #include "core/memory.h"
+#include "core/output_target.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 struct OutputFile {
     FILE *stream;
-    char *path;      /* the target; NULL for standard output */
-    char *temporary; /* where it is written; NULL when written in place (a device or a pipe) */
-    OutputFile *next;
+    char *path; /* as it was given; NULL for standard output */
+    OutputTarget target;
+    char *temporary;  /* the name that it has until it is committed; NULL while it has none */
+    char unnamed[32]; /* the way to a file without a name, or empty */
 };
-
-/* The files being written, so that an interrupted program takes its half-written ones away. */
-static OutputFile *open_files;
-
-static void remove_and_die(int signal_number) {
-    for (const OutputFile *file = open_files; file; file = file->next)
-        if (file->temporary) unlink(file->temporary);
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-}
-
-static void watch_signals(void) {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        if (signal(signals[i], remove_and_die) == SIG_IGN) signal(signals[i], SIG_IGN);
-}
 
 static bool is_standard(const char *path) {
     return !path || !strcmp(path, "-");
 }
 
-static bool open_beside(OutputFile *file, Error *error) {
-    struct stat status;
-    if (!stat(file->path, &status) &&
-        !S_ISREG(status.st_mode)) { /* a device, a pipe, or an error for fopen */
-        file->stream = fopen(file->path, "wb");
-        return file->stream || error_set_errno(error, "cannot write %s", file->path);
+static bool cannot_write(const OutputFile *file, Error *error) {
+    return error_set_errno(error, "cannot write %s", output_file_name(file));
+}
+
+/* Beside the target, hidden, and a name that nobody else has. */
+static char *unused_name(const char *target) {
+    const char *slash = strrchr(target, '/');
+    char *folder = folder_of(target);
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof number, 0) < 0) number = (uint64_t)getpid();
+    char *name = memory_format("%s/.%.200s.%016" PRIx64, folder, slash ? slash + 1 : target, number);
+    free(folder);
+    return name;
+}
+
+static void take_name(OutputFile *file) {
+    file->temporary = unused_name(file->target.path);
+    cleanup_add(file->temporary);
+}
+
+static void drop_name(OutputFile *file) {
+    if (!file->temporary) return;
+    cleanup_forget(file->temporary);
+    free(file->temporary);
+    file->temporary = NULL;
+}
+
+static void remove_temporary(OutputFile *file) {
+    if (file->temporary) unlink(file->temporary);
+    drop_name(file);
+}
+
+/* A file of which nothing is left when the program is killed; −1 where there is no such thing. */
+static int open_unnamed(OutputFile *file) {
+    char *folder = folder_of(file->target.path);
+    int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    free(folder);
+    if (descriptor < 0) return -1;
+    snprintf(file->unnamed, sizeof file->unnamed, "/proc/self/fd/%d", descriptor);
+    if (!access(file->unnamed, F_OK)) return descriptor;
+    close(descriptor);
+    *file->unnamed = 0;
+    return -1;
+}
+
+static int open_named(OutputFile *file) {
+    take_name(file);
+    const int descriptor = open(file->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+    if (descriptor < 0) drop_name(file);
+    return descriptor;
+}
+
+/* What is replaced keeps its mode and, where that is allowed, its owner. */
+static int open_beside(OutputFile *file) {
+    int descriptor = open_unnamed(file);
+    if (descriptor < 0) descriptor = open_named(file);
+    if (descriptor < 0 || !file->target.exists) return descriptor;
+    const struct stat *status = &file->target.status;
+    if (fchown(descriptor, status->st_uid, status->st_gid)) errno = 0; /* only root gives files away */
+    fchmod(descriptor, status->st_mode & 07777);
+    return descriptor;
+}
+
+static int open_descriptor(OutputFile *file) {
+    switch (file->target.kind) {
+    case TARGET_DESCRIPTOR:
+        return fcntl(file->target.descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    case TARGET_DEVICE:
+        return open(file->target.path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+    case TARGET_FILE:
+        break;
     }
-    if (asprintf(&file->temporary, "%s.XXXXXX", file->path) < 0) abort();
-    const int descriptor = mkostemp(file->temporary, O_CLOEXEC);
-    if (descriptor < 0) {
-        error_set_errno(error, "cannot write %s", file->path);
-        free(file->temporary);
-        file->temporary = NULL;
-        return false;
-    }
-    const mode_t mask = umask(0);
-    umask(mask);
-    fchmod(descriptor, 0666 & ~mask);
+    return open_beside(file);
+}
+
+static bool open_output(OutputFile *file, Error *error) {
+    if (!output_target_find(&file->target, file->path, error)) return false;
+    const int descriptor = open_descriptor(file);
+    if (descriptor < 0) return cannot_write(file, error);
     file->stream = fdopen(descriptor, "wb");
-    return true;
+    if (file->stream) return true;
+    cannot_write(file, error);
+    close(descriptor);
+    return false;
 }
 
 static void output_file_free(OutputFile *file) {
-    OutputFile **link = &open_files;
-    while (*link && *link != file)
-        link = &(*link)->next;
-    if (*link) *link = file->next;
+    output_target_free(&file->target);
     free(file->path);
-    free(file->temporary);
     free(file);
 }
 
 OutputFile *output_file_open(const char *path, Error *error) {
     OutputFile *file = memory_need(1, sizeof *file);
-    if (!open_files) watch_signals();
-    file->next = open_files;
-    open_files = file; /* before there is a file that a signal would leave behind */
-    if (is_standard(path)) {
-        file->stream = stdout;
-        return file;
-    }
+    file->stream = stdout;
+    if (is_standard(path)) return file;
+    cleanup_start();
     file->path = memory_copy_text(path, strlen(path));
-    if (open_beside(file, error)) return file;
+    if (open_output(file, error)) return file;
+    remove_temporary(file);
     output_file_free(file);
     return NULL;
+}
+
+bool output_file_probe(const char *path, Error *error) {
+    OutputTarget target;
+    if (is_standard(path)) return true;
+    if (!output_target_find(&target, path, error)) return false;
+    const bool is_file = target.kind == TARGET_FILE;
+    output_target_free(&target);
+    if (!is_file) return true;
+    OutputFile *file = output_file_open(path, error);
+    output_file_abandon(file);
+    return file != NULL;
 }
 
 FILE *output_file_stream(OutputFile *file) {
@@ -92,27 +148,76 @@ const char *output_file_name(const OutputFile *file) {
 }
 
 const char *output_file_temporary(const OutputFile *file) {
-    return file->temporary;
+    return *file->unnamed ? file->unnamed : file->temporary;
+}
+
+/* Some file systems tell only on closing that the disk is full; a duplicate is closed, for the name is given
+ * while the file is open, and standard output may be needed again. */
+static bool flush_all(FILE *stream) {
+    errno = 0;
+    const bool failed = fflush(stream) || ferror(stream);
+    if (failed && !errno) errno = EIO; /* the reason went by with an earlier write */
+    if (failed) return false;
+    const int duplicate = fcntl(fileno(stream), F_DUPFD_CLOEXEC, 0);
+    return duplicate < 0 ? errno == EMFILE : !close(duplicate);
+}
+
+bool standard_output_finish(Error *error) {
+    return flush_all(stdout) || error_set_errno(error, "cannot write standard output");
+}
+
+/* Under its own name at once where there is nothing to replace, else under one that rename takes away. */
+static bool name_unnamed(OutputFile *file) {
+    if (!file->target.exists &&
+        !linkat(AT_FDCWD, file->unnamed, AT_FDCWD, file->target.path, AT_SYMLINK_FOLLOW))
+        return true;
+    take_name(file);
+    return !linkat(AT_FDCWD, file->unnamed, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW);
+}
+
+/* So that a power failure does not bring the old file back. Not every file system has this. */
+static bool sync_folder(const char *path) {
+    char *folder = folder_of(path);
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (descriptor < 0) return true; /* a folder may be written and not read */
+    const bool fine = !fsync(descriptor) || errno == EINVAL || errno == EROFS;
+    const int number = errno;
+    close(descriptor);
+    errno = number;
+    return fine;
+}
+
+static bool put_in_place(OutputFile *file, Error *error) {
+    if (*file->unnamed && !name_unnamed(file)) return cannot_write(file, error);
+    if (file->temporary && rename(file->temporary, file->target.path))
+        return error_set_errno(error, "cannot rename %s to %s", file->temporary, file->target.path);
+    drop_name(file);
+    return sync_folder(file->target.path) || cannot_write(file, error);
+}
+
+static bool is_beside(const OutputFile *file) {
+    return file->path && file->target.kind == TARGET_FILE;
+}
+
+bool output_file_flush(OutputFile *file, Error *error) {
+    const bool fine = flush_all(file->stream) && (!is_beside(file) || !fsync(fileno(file->stream)));
+    return fine || cannot_write(file, error);
 }
 
 bool output_file_commit(OutputFile *file, Error *error) {
-    bool fine = !fflush(file->stream) && !ferror(file->stream);
-    if (!fine) error_set_errno(error, "cannot write %s", output_file_name(file));
-    if (fine && file->temporary && fsync(fileno(file->stream)))
-        fine = error_set_errno(error, "cannot write %s", file->path);
-    if (file->stream != stdout && fclose(file->stream) && fine)
-        fine = error_set_errno(error, "cannot write %s", file->path);
-    if (fine && file->temporary && rename(file->temporary, file->path))
-        fine = error_set_errno(error, "cannot rename %s to %s", file->temporary, file->path);
-    if (!fine && file->temporary) unlink(file->temporary);
+    bool fine = output_file_flush(file, error);
+    if (fine && is_beside(file)) fine = put_in_place(file, error);
+    if (file->path) fclose(file->stream);
+    remove_temporary(file);
     output_file_free(file);
     return fine;
 }
 
 void output_file_abandon(OutputFile *file) {
     if (!file) return;
-    if (file->stream != stdout) fclose(file->stream);
-    if (file->temporary) unlink(file->temporary);
+    if (file->path) fclose(file->stream);
+    remove_temporary(file);
     output_file_free(file);
 }
 

@@ -1,4 +1,5 @@
-/* Files that are whole or not there: outputs are written beside their target and renamed when complete. */
+/* Files that are whole or not there: outputs are written without a name, or a hidden one, and appear when
+ * complete. */
 #ifndef CORE_FILE_H
 #define CORE_FILE_H
 
@@ -10,20 +11,33 @@
 
 typedef struct OutputFile OutputFile;
 
-/* A file that appears under `path` at output_file_commit and not before; "-" or NULL is standard output. */
+/* A file that appears under `path` at output_file_commit and not before; "-" or NULL is standard output.
+ * Links are followed, so that what they lead to is replaced, and its mode is kept. A device, a pipe or a
+ * descriptor (/dev/stdout) is written in place. */
 OutputFile *output_file_open(const char *path, Error *error);
+
+/* Whether output_file_open would succeed, for an output that is opened only after long work. */
+bool output_file_probe(const char *path, Error *error);
+
 FILE *output_file_stream(OutputFile *file);
 const char *output_file_name(const OutputFile *file);
 
-/* Where the file stands until it is committed, for a library that opens it by itself; NULL where the target
- * is no regular file. */
+/* A path to the file until it is committed, for a library that opens it by itself; NULL where it is written
+ * in place. */
 const char *output_file_temporary(const OutputFile *file);
 
-/* Flushes, syncs and renames. On failure the target is as it was. Frees `file` either way. */
+/* Whether all that was written until now is on the disk: for an output that must not fail after another. */
+bool output_file_flush(OutputFile *file, Error *error);
+
+/* Flushes, syncs and renames. On failure the target is as it was (but when the folder cannot be synced).
+ * Frees `file` either way. */
 bool output_file_commit(OutputFile *file, Error *error);
 
 /* Removes what was written (of standard output, what is not yet flushed stays unwritten). NULL is allowed. */
 void output_file_abandon(OutputFile *file);
+
+/* Flushes standard output and says whether all of it could be written. */
+bool standard_output_finish(Error *error);
 
 /* The whole file in memory, to be freed, with a NUL behind it; more than `limit` bytes are an error. */
 unsigned char *file_read(const char *path, size_t limit, size_t *size, Error *error);

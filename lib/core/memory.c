@@ -1,20 +1,35 @@
 #include "core/memory.h"
 
+#include "core/cleanup.h"
 #include "core/log.h"
 
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 void *memory_allocate(size_t count, size_t size, Error *error) {
     void *block = calloc(count ? count : 1, size ? size : 1);
-    if (!block) error_set(error, "out of memory: %zu elements of %zu bytes were needed", count, size);
+    if (!block) error_set(error, "out of memory: %zu × %zu bytes were needed", count, size);
     return block;
 }
 
+static const char *advice;
+
+void memory_advise(const char *what) {
+    advice = what;
+}
+
+void memory_end(size_t count, size_t size) {
+    char needed[64] = "";
+    if (size) snprintf(needed, sizeof needed, ": %zu × %zu bytes were needed", count, size);
+    log_error("out of memory%s%s%s", needed, advice ? "; " : "", advice ? advice : "");
+    cleanup_and_fail();
+}
+
 static void *must(void *block, size_t count, size_t size) {
-    if (block) return block;
-    log_error("out of memory: %zu elements of %zu bytes were needed", count, size);
-    exit(1);
+    if (!block) memory_end(count, size);
+    return block;
 }
 
 void *memory_need(size_t count, size_t size) {
@@ -38,4 +53,13 @@ void *memory_grow(void *block, size_t *capacity, size_t needed, size_t size) {
         grown = grown > SIZE_MAX / 2 ? needed : grown * 2;
     *capacity = grown;
     return memory_resize(block, grown, size);
+}
+
+char *memory_format(const char *format, ...) {
+    va_list arguments;
+    char *text;
+    va_start(arguments, format);
+    const int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    return must(length < 0 ? NULL : text, 1, strlen(format));
 }

@@ -22,6 +22,19 @@ void *memory_resize(void *block, size_t count, size_t size);
 /* A copy of `size` bytes with a NUL behind them. */
 char *memory_copy_text(const char *bytes, size_t size);
 
+/* Ends the program (exit 1, nothing left behind): so much memory was needed. 0 × 0: it is not known how much.
+ */
+void memory_end(size_t count, size_t size) __attribute__((noreturn));
+
+/* What to do, for the end of such a message: "use a smaller --batch-size". */
+void memory_advise(const char *what);
+
+/* Lets C++ libraries end the program so, too. */
+void memory_watch_new(void);
+
+/* What printf would print, to be freed; ends the program when there is no memory. */
+char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Room for at least `needed` elements of an array that doubles as it grows. */
 void *memory_grow(void *block, size_t *capacity, size_t needed, size_t size);
 

@@ -1,9 +1,12 @@
 #include "core/options.h"
 
+#include "core/file.h"
 #include "core/json_file.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/option_paths.h"
 #include "core/parallel.h"
+#include "core/start.h"
 #include "core/version.h"
 
 #include <errno.h>
@@ -125,6 +128,7 @@ static bool set_text(Option *option, const char *text, Error *error) {
         return true;
     }
     case OPTION_PATH:
+        if (!*text) return error_set(error, "--%s takes the name of a file, and it is empty", option->name);
         break;
     }
     *(const char **)option->value = text;
@@ -218,8 +222,9 @@ static void print_help(const Program *program, bool verbose) {
 
 /* Ends the program after --help and --version. */
 static _Noreturn void end_of_output(void) {
-    if (!fflush(stdout) && !ferror(stdout)) exit(0);
-    log_error("cannot write standard output: %s", strerror(errno));
+    Error error;
+    if (standard_output_finish(&error)) exit(0);
+    log_error("%s", error.message);
     exit(1);
 }
 
@@ -278,7 +283,7 @@ static bool has_word(int argc, char **argv, const char *name, const char *letter
 }
 
 int options_parse(Program *program, int argc, char **argv) {
-    log_open(program->name, LOG_NORMAL);
+    start_program(program->name);
     if (has_word(argc, argv, "--help", "-h")) { /* before parsing: shows defaults, not what was given */
         print_help(program, has_word(argc, argv, "--verbose", "-v"));
         end_of_output();
@@ -303,6 +308,12 @@ int options_parse(Program *program, int argc, char **argv) {
     log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
     parallel_set_threads((int)common.threads);
     parallel_wait_passively(argv);
+    if (find_option(program->options, "batch-size")) memory_advise("use a smaller --batch-size");
+    Error error;
+    if (!option_paths_check(program->options, argv + optind, &error)) {
+        log_error("%s", error.message);
+        exit(1);
+    }
     return optind;
 }
 

@@ -25,7 +25,12 @@ typedef struct Option {
     const char *help;
     double minimum, maximum; /* both 0: any number that is not negative */
     const char *choices;
-    char letter;     /* 0: no short form */
+    char letter; /* 0: no short form */
+    enum {
+        OPTION_IS_INPUT,
+        OPTION_IS_REPLACED, /* an OPTION_PATH that is written: whole, at the end */
+        OPTION_IS_APPENDED, /* or where it stands, as a log */
+    } output;
     bool setting;    /* a hyper-parameter: also a key of --config, and recorded with every other setting */
     bool unrecorded; /* changes no output byte (an option of reporting) */
     bool given;      /* set by parsing */
@@ -34,8 +39,8 @@ typedef struct Option {
 /* The entry of -o, --output, which is spelled the same in every tool. */
 #define OPTION_OUTPUT(path, what, text)                                                                      \
     {                                                                                                        \
-        .name = "output", .letter = 'o', .kind = OPTION_PATH, .value = &(path), .argument = (what),          \
-        .help = (text)                                                                                       \
+        .name = "output", .output = OPTION_IS_REPLACED, .letter = 'o', .kind = OPTION_PATH,                  \
+        .value = &(path), .argument = (what), .help = (text)                                                 \
     }
 
 typedef struct Program {

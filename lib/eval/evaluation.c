@@ -112,17 +112,18 @@ static bool print_figures(const Evaluation *evaluation, Error *error) {
             print_metrics("warm targets", &warm);
         }
     }
-    return !fflush(stdout) || error_set_errno(error, "cannot write standard output");
+    return standard_output_finish(error);
 }
 
-/* The file of ranks appears when the figures are printed. */
+/* The file of ranks is whole before the figures are printed, and appears when they are. */
 static bool report(const Evaluation *evaluation, Error *error) {
     const char *path = evaluation->request->ranks;
     if (!path) return print_figures(evaluation, error);
     OutputFile *file = output_file_open(path, error);
     if (!file) return false;
     write_ranks(evaluation, output_file_stream(file));
-    if (print_figures(evaluation, error)) return output_file_commit(file, error);
+    if (output_file_flush(file, error) && print_figures(evaluation, error))
+        return output_file_commit(file, error);
     output_file_abandon(file);
     return false;
 }

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <fcntl.h>
+#include <new>
 #include <sentencepiece_processor.h>
 #include <string>
 #include <unistd.h>
@@ -15,15 +16,16 @@ struct SentencePieceModel {
 namespace {
 
 /* While it lives, what is written to standard error is lost: the library reports there what it also returns.
- */
+ * So would be the message of the handler for want of memory; that is an exception meanwhile. */
 class QuietStandardError {
   public:
-    QuietStandardError() : kept(dup(STDERR_FILENO)) {
+    QuietStandardError() : kept(dup(STDERR_FILENO)), handler(std::set_new_handler(nullptr)) {
         const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         if (kept >= 0 && nowhere >= 0) dup2(nowhere, STDERR_FILENO);
         if (nowhere >= 0) close(nowhere);
     }
     ~QuietStandardError() {
+        std::set_new_handler(handler);
         if (kept < 0) return;
         dup2(kept, STDERR_FILENO);
         close(kept);
@@ -31,6 +33,7 @@ class QuietStandardError {
 
   private:
     const int kept;
+    const std::new_handler handler;
 };
 
 bool refuse(char *message, const char *text) {
@@ -43,6 +46,8 @@ template <class Call> bool guarded(char *message, Call call) {
     try {
         const sentencepiece::util::Status status = call();
         return status.ok() || refuse(message, status.error_message());
+    } catch (const std::bad_alloc &) {
+        return refuse(message, "out of memory");
     } catch (const std::exception &exception) {
         return refuse(message, exception.what());
     } catch (...) {

@@ -194,7 +194,7 @@ fails_with() { # STATUS TEXT COMMAND…: one line on standard error, which has T
     for tool in pm-cat pm-encode-text pm-export pm-imgpack pm-import pm-synth pm-tokenize; do
         out=out.npz
         (ulimit -f 1; $(command_of $tool) -q) > out.stdout 2>&1 && { echo "$tool writes over the limit"; return 1; }
-        [ -z "$(ls out.npz* 2> /dev/null)" ] || { ls out*; return 1; }
+        [ -z "$(ls -A | grep -F out.npz)" ] || { ls -A; return 1; }
     done
 }
 
@@ -210,7 +210,7 @@ fails_with() { # STATUS TEXT COMMAND…: one line on standard error, which has T
 }
 
 # interrupted SIGNAL COMMAND…: starts the command on an input that does not end, and kills it when it has begun
-# to write beside out.pmt. It says with which status it ended.
+# to write, into a file without a name or with a hidden one. It says with which status it ended.
 interrupted() {
     # A shell under nohup hands on that HUP is ignored.
     env --default-signal=HUP "${@:2}" -q < endless > out.stdout 2> out.stderr &
@@ -218,7 +218,7 @@ interrupted() {
     { cat "$input"; exec sleep 60; } > endless &
     feeder=$!
     for i in {1..200}; do
-        compgen -G 'out.pmt*' > out.found && break
+        readlink /proc/$tool/fd/* 2> /dev/null | grep "$PWD/\(#.* (deleted)\|[.]out.pmt\)" > out.found && break
         sleep 0.02
     done
     cat out.found
@@ -236,12 +236,12 @@ interrupted() {
         input=${command%% *}
         for signal in TERM HUP; do # a shell has its jobs in the background ignore INT
             interrupted $signal ${command#* } -o out.pmt
-            [ -z "$(ls out.pmt* 2> /dev/null)" ]
+            [ -z "$(ls -A | grep -F out.pmt)" ]
         done
         interrupted KILL ${command#* } -o out.pmt
         [ ! -e out.pmt ]
-        [ "$(ls out.pmt* | wc -l)" -le 1 ]
-        rm -f out.pmt*
+        [ "$(ls -A | grep -cF out.pmt)" -le 1 ] # where the file system has no files without a name
+        rm -f .out.pmt*
     done
 }
 

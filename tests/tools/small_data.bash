@@ -40,7 +40,7 @@ refuses() {
     while [ "$1" != -- ]; do texts+=("$1"); shift; done
     shift
     "$@" > out.stdout 2> out.stderr < /dev/null || status=$?
-    if [ "$status" -ne 1 ] || [ -s out.stdout ] || [ "$(wc -l < out.stderr)" -ne 1 ] || compgen -G 'out.pmt*' > /dev/null; then
+    if [ "$status" -ne 1 ] || [ -s out.stdout ] || [ "$(wc -l < out.stderr)" -ne 1 ] || compgen -G 'out.pmt*' > /dev/null || compgen -G '.out.pmt*' > /dev/null; then
         echo "$*: status $status; it says:"
         cat out.stderr
         return 1

@@ -1,0 +1,36 @@
+#include "core/start.h"
+
+#include "core/bus_error.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "core/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <unistd.h>
+
+/* A descriptor that the caller closed would become that of some file of ours, and messages would go into it.
+ * Opened the wrong way round, so that using it fails as it should. */
+static void hold_standard_descriptors(void) {
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}
+
+/* Jansson's failures would go unseen, and lose keys. */
+static void *take_for_json(size_t size) {
+    void *block = malloc(size);
+    if (!block) memory_end(1, size);
+    return block;
+}
+
+void start_program(const char *name) {
+    log_open(name, LOG_NORMAL);
+    hold_standard_descriptors();
+    json_set_alloc_funcs(take_for_json, free);
+    memory_watch_new();
+    cleanup_start();
+    bus_error_watch();
+}
