@@ -1,6 +1,7 @@
 #include "arrays/element.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 static const struct {
     const char *name;
@@ -94,29 +95,53 @@ static bool convert_integers(ElementType from, const unsigned char *in, DType to
 
 enum { CHUNK = 1024 };
 
+static double load_double(ElementType from, const unsigned char *bytes) {
+    double value;
+    float narrow;
+    if (from == ELEMENT_F64) {
+        memcpy(&value, bytes, sizeof value);
+    } else if (element_is_float(from)) {
+        dtype_to_f32(element_dtype(from), bytes, &narrow, 1);
+        value = (double)narrow;
+    } else {
+        value = (double)load_integer(from, bytes);
+    }
+    return value;
+}
+
 static void load_floats(ElementType from, const unsigned char *in, float *out, size_t count) {
     if (element_is_float(from) && from != ELEMENT_F64) {
         dtype_to_f32(element_dtype(from), in, out, count);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        double value;
-        if (from == ELEMENT_F64)
-            memcpy(&value, in + i * sizeof value, sizeof value);
-        else
-            value = (double)load_integer(from, in + i * element_size(from));
-        out[i] = (float)value;
-    }
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)load_double(from, in + i * element_size(from));
 }
 
-static void convert_floats(ElementType from, const unsigned char *in, DType to, unsigned char *out,
-                           size_t count) {
+/* The first of the elements that is finite and became infinite; `count` when there is none. */
+static size_t find_overflow(ElementType from, const unsigned char *in, DType to, const unsigned char *out,
+                            size_t count) {
+    float after[CHUNK];
+    dtype_to_f32(to, out, after, count);
+    for (size_t i = 0; i < count; i++)
+        if (isinf(after[i]) && isfinite(load_double(from, in + i * element_size(from)))) return i;
+    return count;
+}
+
+static bool convert_floats(ElementType from, const unsigned char *in, DType to, unsigned char *out,
+                           size_t count, Error *error) {
     float chunk[CHUNK];
     for (size_t done = 0; done < count; done += CHUNK) {
         const size_t now = count - done < CHUNK ? count - done : CHUNK;
-        load_floats(from, in + done * element_size(from), chunk, now);
+        const unsigned char *from_bytes = in + done * element_size(from);
+        load_floats(from, from_bytes, chunk, now);
         dtype_from_f32(to, chunk, out + done * dtype_size(to), now);
+        const size_t over = find_overflow(from, from_bytes, to, out + done * dtype_size(to), now);
+        if (over < now)
+            return error_set(error, "element %zu is %g, too large for %s", done + over,
+                             load_double(from, from_bytes + over * element_size(from)), dtype_name(to));
     }
+    return true;
 }
 
 bool element_convert(ElementType from, const void *in, DType to, void *out, size_t count, Error *error) {
@@ -126,10 +151,7 @@ bool element_convert(ElementType from, const void *in, DType to, void *out, size
         memcpy(out, in, count * dtype_size(to));
         return true;
     }
-    if (dtype_is_float(to)) {
-        convert_floats(from, in, to, out, count);
-        return true;
-    }
+    if (dtype_is_float(to)) return convert_floats(from, in, to, out, count, error);
     if (element_is_float(from))
         return error_set(error, "elements are %s where integers are needed", element_name(from));
     return convert_integers(from, in, to, out, count, error);

@@ -30,8 +30,8 @@ bool element_is_float(ElementType type);
  * the next one that holds all its values (i32, u8); i64 for u32 and u64. */
 DType element_dtype(ElementType type);
 
-/* `count` elements to `to`; neither needs to be aligned. An integer that `to` cannot hold is an error, and so
- * is a float where an integer is wanted. */
+/* `count` elements to `to`; neither needs to be aligned. A number that `to` cannot hold is an error, and so
+ * is a float where an integer is wanted; a float that is not finite stays what it is. */
 bool element_convert(ElementType from, const void *in, DType to, void *out, size_t count, Error *error);
 
 /* 1 where an element is not zero. */

@@ -1,4 +1,4 @@
-/* Reads Python pickles of protocols 2 to 4 and executes nothing: a global is a name, a call and an instance
+/* Reads Python pickles of protocols 2 to 5 and executes nothing: a global is a name, a call and an instance
  * are objects that remember what would have been called. What they mean is the caller's to say. */
 #ifndef ARRAYS_PICKLE_H
 #define ARRAYS_PICKLE_H
@@ -47,22 +47,18 @@ struct PickleValue {
 };
 
 struct PickleObject {
-    const PickleValue *callee;    /* a global */
+    const PickleValue *callee;    /* mostly a global */
     const PickleValue *arguments; /* a tuple */
     const PickleValue *state;     /* what BUILD set, or NULL */
     PickleValue list;             /* appended items */
     PickleValue dict;             /* items that were set */
 };
 
-/* Whether a pickle may name this global; `name` is "module.name". */
-typedef bool (*PickleAllows)(const char *name, size_t size);
-
 typedef struct Pickle Pickle;
 
 /* Parses one pickle at the beginning of `bytes`, which must outlive it. *used (may be NULL) becomes its size.
- * A global that is not allowed is an error that names it. Memory is bounded by the size of the pickle. */
-Pickle *pickle_parse(const unsigned char *bytes, size_t size, PickleAllows allows, size_t *used,
-                     Error *error);
+ * Memory is bounded by the size of the pickle. */
+Pickle *pickle_parse(const unsigned char *bytes, size_t size, size_t *used, Error *error);
 void pickle_free(Pickle *pickle);
 const PickleValue *pickle_root(const Pickle *pickle);
 
@@ -72,6 +68,10 @@ void pickle_each_persistent(const Pickle *pickle, void (*visit)(const PickleValu
 
 bool pickle_is_text(const PickleValue *value, const char *text);
 bool pickle_is_global(const PickleValue *value, const char *name);
+
+/* For messages: the "module.name" that was called to make the value, or what kind of value it is. */
+enum { PICKLE_TEXT = 80 };
+const char *pickle_describe(const PickleValue *value, char text[PICKLE_TEXT]);
 
 /* The value under a string key of a dict (of an object: of its items), or NULL; the last one if it stands
  * there often. */

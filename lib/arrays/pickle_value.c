@@ -12,6 +12,21 @@ bool pickle_is_global(const PickleValue *value, const char *name) {
            !memcmp(value->text.bytes, name, value->text.size);
 }
 
+const char *pickle_describe(const PickleValue *value, char text[PICKLE_TEXT]) {
+    static const char *const kinds[] = {
+        "None",  "truth value", "whole number", "whole number",      "number",    "string", "bytes", "list",
+        "tuple", "set",         "dict",         "class or function", "an object", "storage"};
+    const PickleValue *named = value->kind == PICKLE_OBJECT ? value->object->callee : value;
+    if (named->kind != PICKLE_GLOBAL) return strcpy(text, kinds[value->kind]);
+    const size_t size = named->text.size < PICKLE_TEXT - 1 ? named->text.size : PICKLE_TEXT - 1;
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char byte = (unsigned char)named->text.bytes[i];
+        text[i] = byte > ' ' && byte < 0x7f ? (char)byte : '?';
+    }
+    text[size] = 0;
+    return text;
+}
+
 /* The value whose items count: an object's are those that were set in it. */
 static const PickleValue *container(const PickleValue *value) {
     if (value->kind == PICKLE_OBJECT) return &value->object->dict;

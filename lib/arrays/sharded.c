@@ -3,6 +3,9 @@
 #include "core/memory.h"
 #include "core/name_table.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 typedef struct Shards {
     NameTable *names; /* of the files */
     ArrayFile **files;
@@ -14,20 +17,28 @@ typedef struct Shards {
     size_t place_capacity;
 } Shards;
 
+static bool is_name(const char *name) {
+    return array_name_is_printable(name, strlen(name)) && !strchr(name, '/');
+}
+
+/* The path of a file beside the index; to be freed. */
+static char *beside(const ArrayFile *index, const char *name) {
+    const char *path = array_file_path(index), *slash = strrchr(path, '/');
+    char *sibling;
+    if (asprintf(&sibling, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name) < 0) abort();
+    return sibling;
+}
+
 static bool open_shard(ArrayFile *index, const char *name, size_t *number, Error *error) {
     Shards *shards = array_file_state(index);
     const char *path = array_file_path(index);
     bool added;
-    if (!array_name_is_printable(name, strlen(name)) || strchr(name, '/'))
-        return error_set(error, "%s: a shard is no name of a file beside it", path);
+    if (!is_name(name)) return error_set(error, "%s: a shard is no name of a file beside it", path);
     *number = name_table_add(shards->names, name, strlen(name), &added);
     if (!added) return true;
     shards->files = memory_grow(shards->files, &shards->capacity, *number + 1, sizeof *shards->files);
     shards->files[*number] = NULL;
-    const char *slash = strrchr(path, '/');
-    const int folder = slash ? (int)(slash - path) + 1 : 0;
-    char *shard_path;
-    if (asprintf(&shard_path, "%.*s%s", folder, path, name) < 0) abort();
+    char *shard_path = beside(index, name);
     shards->files[*number] = array_file_open_shard(shard_path, error);
     free(shard_path);
     return shards->files[*number] != NULL || error_prefix(error, "%s names ", path);
@@ -50,6 +61,32 @@ static bool add_place(ArrayFile *index, const char *name, const json_t *shard_na
     return true;
 }
 
+static bool is_there(const ArrayFile *index, const char *name) {
+    char *path = beside(index, name);
+    const bool there = !access(path, F_OK);
+    free(path);
+    return there;
+}
+
+/* That no shard is missing, before any is opened: an interrupted download should be named by all it lacks. */
+static bool check_there(const ArrayFile *index, const json_t *weight_map, Error *error) {
+    NameTable *names = name_table_create();
+    const char *tensor, *first = NULL;
+    json_t *value;
+    size_t missing = 0;
+    json_object_foreach((json_t *)weight_map, tensor, value) {
+        const char *name = json_string_value(value);
+        bool added = false;
+        if (name) name_table_add(names, name, strlen(name), &added);
+        if (!added || !is_name(name) || is_there(index, name)) continue;
+        if (!missing++) first = name;
+    }
+    const size_t count = name_table_count(names);
+    name_table_destroy(names);
+    return !missing || error_set(error, "%s: %zu of its %zu shards are missing beside it, the first is %s",
+                                 array_file_path(index), missing, count, first);
+}
+
 static bool sharded_open(ArrayFile *file, Error *error) {
     const FileMap *map = array_file_map(file);
     const char *path = array_file_path(file);
@@ -63,6 +100,7 @@ static bool sharded_open(ArrayFile *file, Error *error) {
     bool fine =
         json_object_size(weight_map) > 0 ||
         error_set(error, "%s: a JSON file without a \"weight_map\" of shards; weights were expected", path);
+    fine = fine && check_there(file, weight_map, error);
     const char *name;
     json_t *shard_name;
     if (fine) json_object_foreach((json_t *)weight_map, name, shard_name) {

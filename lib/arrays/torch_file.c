@@ -138,11 +138,26 @@ static size_t find_data_pickle(TorchFile *own) {
     return SIZE_MAX;
 }
 
+static size_t find_beside(const TorchFile *own, const char *name) {
+    char *path;
+    if (asprintf(&path, "%s%s", own->prefix, name) < 0) abort();
+    const size_t entry = zip_archive_find(own->archive, path);
+    free(path);
+    return entry;
+}
+
+/* torch.jit.save writes a program: its pickle means something only together with the code beside it. */
+static bool check_not_script(const ArrayFile *file, const TorchFile *own, Error *error) {
+    return find_beside(own, "constants.pkl") == SIZE_MAX ||
+           error_set(
+               error,
+               "%s: a TorchScript program (torch.jit.save); load it in PyTorch and save its state_dict() "
+               "with torch.save",
+               array_file_path(file));
+}
+
 static bool check_byte_order(const ArrayFile *file, TorchFile *own, Error *error) {
-    char *name;
-    if (asprintf(&name, "%sbyteorder", own->prefix) < 0) abort();
-    const size_t entry = zip_archive_find(own->archive, name);
-    free(name);
+    const size_t entry = find_beside(own, "byteorder");
     if (entry == SIZE_MAX) return true; /* as before PyTorch 2.1 */
     size_t size;
     unsigned char *order = zip_archive_read(own->archive, entry, 16, &size, error);
@@ -161,7 +176,7 @@ static bool torch_zip_open(ArrayFile *file, Error *error) {
     ZipEntry entry;
     size_t size;
     if (index == SIZE_MAX) return error_set(error, "%s: no data.pkl in it", array_file_path(file));
-    if (!check_byte_order(file, own, error)) return false;
+    if (!check_not_script(file, own, error) || !check_byte_order(file, own, error)) return false;
     if (!zip_archive_entry(own->archive, index, &entry, error))
         return error_prefix(error, "%s: ", array_file_path(file));
     if (!entry.stored)
@@ -169,7 +184,7 @@ static bool torch_zip_open(ArrayFile *file, Error *error) {
                          entry.name);
     own->pickle_bytes = zip_archive_read(own->archive, index, MAX_PICKLE, &size, error);
     if (!own->pickle_bytes) return false;
-    own->pickle = pickle_parse(own->pickle_bytes, size, torch_allows, NULL, error);
+    own->pickle = pickle_parse(own->pickle_bytes, size, NULL, error);
     if (!own->pickle) return error_prefix(error, "%s: data.pkl: ", array_file_path(file));
     return add_tensors(file, pickle_root(own->pickle), error);
 }
@@ -179,8 +194,7 @@ static Pickle *next_pickle(const ArrayFile *file, size_t *at, Error *error) {
     const FileMap *map = array_file_map(file);
     const size_t left = map->size - *at;
     size_t used;
-    Pickle *pickle =
-        pickle_parse(map->bytes + *at, left < MAX_PICKLE ? left : MAX_PICKLE, torch_allows, &used, error);
+    Pickle *pickle = pickle_parse(map->bytes + *at, left < MAX_PICKLE ? left : MAX_PICKLE, &used, error);
     if (!pickle)
         error_prefix(error, "%s: ", array_file_path(file));
     else

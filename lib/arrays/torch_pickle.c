@@ -16,30 +16,6 @@ static const char *const tensor_makers[] = {"torch._utils._rebuild_tensor_v2",
 static const char *const parameter_makers[] = {"torch._utils._rebuild_parameter",
                                                "torch._utils._rebuild_parameter_with_state"};
 
-/* Plain data that lies beside a state dict: numbers of NumPy, sizes, dtypes and devices. */
-static const char *const other_globals[] = {
-    "collections.OrderedDict",
-    "collections.defaultdict",
-    "builtins.dict",
-    "builtins.set",
-    "builtins.complex",
-    "__builtin__.set",
-    "_codecs.encode",
-    "torch.Size",
-    "torch.device",
-    "torch.float64",
-    "torch.float32",
-    "torch.float16",
-    "torch.bfloat16",
-    "torch.int64",
-    "numpy.dtype",
-    "numpy.ndarray",
-    "numpy.core.multiarray.scalar",
-    "numpy.core.multiarray._reconstruct",
-    "numpy._core.multiarray.scalar",
-    "numpy._core.multiarray._reconstruct",
-};
-
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static bool is_one_of(const char *const *names, size_t count, const char *name, size_t size) {
@@ -48,23 +24,19 @@ static bool is_one_of(const char *const *names, size_t count, const char *name, 
     return false;
 }
 
-bool torch_allows(const char *name, size_t size) {
-    for (size_t i = 0; i < COUNT(storage_types); i++)
-        if (is_one_of(&storage_types[i].name, 1, name, size)) return true;
-    return is_one_of(tensor_makers, COUNT(tensor_makers), name, size) ||
-           is_one_of(parameter_makers, COUNT(parameter_makers), name, size) ||
-           is_one_of(other_globals, COUNT(other_globals), name, size);
-}
-
 static bool is_made_by(const PickleValue *value, const char *const *makers, size_t count) {
-    return value->kind == PICKLE_OBJECT &&
-           is_one_of(makers, count, value->object->callee->text.bytes, value->object->callee->text.size);
+    const PickleValue *callee = value->kind == PICKLE_OBJECT ? value->object->callee : NULL;
+    return callee && callee->kind == PICKLE_GLOBAL &&
+           is_one_of(makers, count, callee->text.bytes, callee->text.size);
 }
 
-/* An nn.Parameter is a wrapper around its tensor. */
+/* An nn.Parameter is a wrapper around its tensor. PyTorch never wraps one twice; a chain of them, followed
+ * from every entry, would take for ever. */
 static const PickleValue *unwrap_parameter(const PickleValue *value) {
-    while (is_made_by(value, parameter_makers, COUNT(parameter_makers)) &&
-           pickle_count(value->object->arguments) > 0)
+    enum { DEEPEST = 4 };
+    for (int depth = 0; depth < DEEPEST && is_made_by(value, parameter_makers, COUNT(parameter_makers)) &&
+                        pickle_count(value->object->arguments) > 0;
+         depth++)
         value = pickle_item(value->object->arguments, 0);
     return value;
 }
@@ -87,7 +59,11 @@ static bool holds_tensors(const PickleValue *dict) {
 const PickleValue *torch_state_dict(const PickleValue *root, Error *error) {
     static const char *const keys[] = {"model_state_dict", "state_dict", "model", "module"};
     if (!is_dict(root)) {
-        error_set(error, "the checkpoint is no dict of tensors; save model.state_dict()");
+        char text[PICKLE_TEXT];
+        error_set(error,
+                  "the checkpoint is no dict of tensors but a %s; save model.state_dict(). Nothing in it was "
+                  "executed",
+                  pickle_describe(root, text));
         return NULL;
     }
     for (size_t i = 0; i < COUNT(keys); i++) {
@@ -119,7 +95,8 @@ bool torch_storage_read(const PickleValue *value, TorchTensor *tensor, Error *er
             tensor->type = storage_types[i].type;
             return true;
         }
-    return error_set(error, "its storage is of a type that is not known");
+    char text[PICKLE_TEXT];
+    return error_set(error, "its storage is a %s, which is not known here", pickle_describe(type, text));
 }
 
 static bool read_sizes(const PickleValue *tuple, uint64_t sizes[TENSOR_MAX_DIMENSIONS], const char *what,

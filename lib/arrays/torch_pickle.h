@@ -16,9 +16,6 @@ typedef struct TorchTensor {
     uint64_t shape[TENSOR_MAX_DIMENSIONS], stride[TENSOR_MAX_DIMENSIONS];
 } TorchTensor;
 
-/* The few globals that a checkpoint needs. None is ever called. */
-bool torch_allows(const char *name, size_t size);
-
 /* The state dict in a checkpoint: the object itself, or what lies under "model_state_dict", "state_dict",
  * "model" or "module". NULL with a message when there is none. */
 const PickleValue *torch_state_dict(const PickleValue *root, Error *error);

@@ -8,7 +8,6 @@
 #include "stream/writer.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 typedef struct ItemImport ItemImport;
 
@@ -267,16 +266,9 @@ static size_t cut_padding(ItemImport *import) {
 }
 
 static bool check_finite(const ItemImport *import, size_t count, Error *error) {
-    enum { CHUNK = 1024 };
-    float chunk[CHUNK];
-    if (!dtype_is_float(import->tensor.dtype)) return true;
-    for (size_t done = 0; done < count; done += CHUNK) {
-        const size_t now = count - done < CHUNK ? count - done : CHUNK;
-        dtype_to_f32(import->tensor.dtype, import->row + done * dtype_size(import->tensor.dtype), chunk, now);
-        for (size_t i = 0; i < now; i++)
-            if (!isfinite(chunk[i])) return error_set(error, "a value is not finite");
-    }
-    return true;
+    const DType dtype = import->tensor.dtype;
+    const size_t at = dtype_is_float(dtype) ? dtype_find_not_finite(dtype, import->row, count) : count;
+    return at == count || error_set(error, "value %zu of it is not finite", at);
 }
 
 static bool check_ids(const ItemImport *import, size_t count, Error *error) {

@@ -22,6 +22,28 @@ static DType wanted_dtype(const ImportRequest *request, ElementType type) {
     return element_is_float(type) && !request->keep_dtype ? request->dtype : element_dtype(type);
 }
 
+/* Whether the elements are in the file as they are written. */
+static bool is_as_stored(const Array *array, DType dtype) {
+    return element_dtype(array->type) == dtype && element_size(array->type) == dtype_size(dtype) &&
+           array->type != ELEMENT_BOOL && array->type != ELEMENT_U64;
+}
+
+static bool check_finite(DType dtype, const void *values, size_t count, Error *error) {
+    const size_t at = dtype_is_float(dtype) ? dtype_find_not_finite(dtype, values, count) : count;
+    return at == count ||
+           error_set(error, "element %zu is not finite; no model computes with such a weight", at);
+}
+
+static bool put_tensor(StreamWriter *writer, const TensorChoice *choice, DType dtype, const void *data,
+                       Error *error) {
+    Record record = {.key = choice->name, .key_size = strlen(choice->name), .count = 1};
+    RecordTensor *tensor = &record.tensors[0];
+    *tensor = (RecordTensor){
+        .name = "value", .dtype = dtype, .dimensions = choice->array->dimensions, .data = data};
+    memcpy(tensor->shape, choice->array->shape, sizeof tensor->shape);
+    return stream_writer_put(writer, &record, error);
+}
+
 static bool write_tensor(StreamWriter *writer, ArrayFile *file, const TensorChoice *choice, DType dtype,
                          Error *error) {
     const Array *array = choice->array;
@@ -29,24 +51,15 @@ static bool write_tensor(StreamWriter *writer, ArrayFile *file, const TensorChoi
     ArrayReader *reader = array_reader_open(file, array, error);
     if (!reader) return false;
     void *converted = NULL;
-    const void *bytes = array_reader_next(reader, array_rows(array), error);
+    const void *bytes = array_reader_next(reader, array_rows(array), error), *data = bytes;
     bool fine = bytes != NULL;
-    if (fine && (element_dtype(array->type) != dtype || element_size(array->type) != dtype_size(dtype) ||
-                 array->type == ELEMENT_BOOL || array->type == ELEMENT_U64)) {
-        converted = memory_allocate(count, dtype_size(dtype), error);
+    if (fine && !is_as_stored(array, dtype)) {
+        data = converted = memory_allocate(count, dtype_size(dtype), error);
         fine = converted && element_convert(array->type, bytes, dtype, converted, count, error);
-        if (converted && !fine) error_prefix(error, "%s: %s: ", array_file_path(file), array->name);
     }
-    if (fine) {
-        Record record = {.key = choice->name, .key_size = strlen(choice->name), .count = 1};
-        RecordTensor *tensor = &record.tensors[0];
-        *tensor = (RecordTensor){.name = "value",
-                                 .dtype = dtype,
-                                 .dimensions = array->dimensions,
-                                 .data = converted ? converted : bytes};
-        memcpy(tensor->shape, array->shape, sizeof tensor->shape);
-        fine = stream_writer_put(writer, &record, error);
-    }
+    if (bytes && !(fine = fine && check_finite(dtype, data, count, error)))
+        error_prefix(error, "%s: %s: ", array_file_path(file), array->name);
+    fine = fine && put_tensor(writer, choice, dtype, data, error);
     free(converted);
     array_reader_close(reader);
     return fine;

@@ -1,5 +1,7 @@
 #include "core/dtype.h"
 
+#include <math.h>
+
 static const struct {
     const char *name;
     size_t size;
@@ -61,4 +63,16 @@ void dtype_from_f32(DType dtype, const float *in, void *out, size_t count) {
         if (dtype == DTYPE_F16) memcpy(&half, &value, 2);
         memcpy(bytes + 2 * i, &half, 2);
     }
+}
+
+size_t dtype_find_not_finite(DType dtype, const void *values, size_t count) {
+    enum { CHUNK = 1024 };
+    float chunk[CHUNK];
+    for (size_t done = 0; done < count; done += CHUNK) {
+        const size_t now = count - done < CHUNK ? count - done : CHUNK;
+        dtype_to_f32(dtype, (const unsigned char *)values + done * dtype_size(dtype), chunk, now);
+        for (size_t i = 0; i < now; i++)
+            if (!isfinite(chunk[i])) return done + i;
+    }
+    return count;
 }

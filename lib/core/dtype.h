@@ -20,6 +20,9 @@ bool dtype_from_name(const char *name, size_t length, DType *dtype);
 void dtype_to_f32(DType dtype, const void *in, float *out, size_t count);
 void dtype_from_f32(DType dtype, const float *in, void *out, size_t count);
 
+/* The first of `count` elements of a float dtype that is not finite; `count` when there is none. */
+size_t dtype_find_not_finite(DType dtype, const void *values, size_t count);
+
 static inline float bf16_to_f32(uint16_t value) {
     const uint32_t bits = (uint32_t)value << 16;
     float result;

@@ -24,12 +24,13 @@ typedef struct PickledImage {
     uint8_t *bytes; /* RGB [height, width, 3], to be freed */
 } PickledImage;
 
-/* The class, in whatever module a script had it; and what Python 3 writes bytes with in protocol 2. */
-static bool allows(const char *name, size_t size) {
-    static const char class_name[] = ".LMDB_Image", encode[] = "_codecs.encode";
+/* Whether it is an instance of the class, in whatever module a script had it. */
+static bool is_image(const PickleValue *value) {
+    static const char class_name[] = ".LMDB_Image";
     const size_t length = strlen(class_name);
-    return (size > length && !memcmp(name + size - length, class_name, length)) ||
-           (size == strlen(encode) && !memcmp(name, encode, size));
+    const PickleValue *class = value->kind == PICKLE_OBJECT ? value->object->callee : NULL;
+    return class && class->kind == PICKLE_GLOBAL && class->text.size > length &&
+           !memcmp(class->text.bytes + class->text.size - length, class_name, length);
 }
 
 PickledImages *pickled_images_open(const char *path, Error *error) {
@@ -112,9 +113,12 @@ static uint8_t *read_bytes(const PickleValue *value, size_t wanted) {
 }
 
 static bool read_image(const PickleValue *root, PickledImage *image, Error *error) {
-    const PickleValue *state = root->kind == PICKLE_OBJECT ? root->object->state : NULL;
+    char text[PICKLE_TEXT];
+    const PickleValue *state = is_image(root) ? root->object->state : NULL;
     if (!state || state->kind != PICKLE_DICT)
-        return error_set(error, "the pickle holds no instance of LMDB_Image");
+        return error_set(error,
+                         "the pickle holds a %s, no instance of LMDB_Image; nothing in it was executed",
+                         pickle_describe(root, text));
     const PickleValue *size = pickle_get(state, "size");
     if (!size || size->kind != PICKLE_TUPLE || pickle_count(size) != 2 ||
         !is_integer(pickle_item(size, 0), 1, UINT32_MAX) || !is_integer(pickle_item(size, 1), 1, UINT32_MAX))
@@ -150,7 +154,7 @@ static bool load(const void *context, const char *item, size_t size, const Image
     PickledImage image = {0};
     warning->message[0] = 0;
     bool fine = find_value(images, item, size, &value) || error_set(error, "it is not there");
-    Pickle *pickle = fine ? pickle_parse(value.mv_data, value.mv_size, allows, NULL, error) : NULL;
+    Pickle *pickle = fine ? pickle_parse(value.mv_data, value.mv_size, NULL, error) : NULL;
     fine = pickle && read_image(pickle_root(pickle), &image, error) && give_rows(&image, sink, error);
     free(image.bytes);
     pickle_free(pickle);

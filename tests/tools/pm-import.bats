@@ -99,7 +99,7 @@ END
         --rename 'user_encoder.transformer_encoder.=u.,u.*=v.*' -o u.pmt
     [ "$(pm-cat --keys u.pmt | wc -l)" -eq 27 ]
     [ "$(pm-cat --keys u.pmt | grep -c '^u\..*	bf16	')" -eq 27 ]
-    pm-import -q --model "$checkpoints/dtypes.pt" --dtype f16 -o d.pmt
+    pm-import -q --model "$checkpoints/dtypes.pt" --select '!(special)' --dtype f16 -o d.pmt
     run tensors d.pmt
     [[ $output == *"f64	value	f16"* && $output == *"i16	value	i32"* && $output == *"bool	value	u8"* ]]
     run pm-import --model "$checkpoints/views.pt" --rename '*=x*x' -o r.pmt
@@ -357,4 +357,54 @@ npy() {
     [ "$status" -eq 1 ]
     [ "$(cat t.keys.tsv)" = old ]
     [ "$(ls)" = $'items.tsv\nt.keys.tsv\nt.npz\nt.pmt' ]
+}
+
+@test "what is unknown beside tensors is passed over, and never executed" {
+    run pm-import --model "$checkpoints/opaque.pt" -o o.pmt
+    [ "$status" -eq 0 ]
+    [ "$output" = "pm-import: model of 2 tensors taken; left none; beside them note, config, args, sort" ]
+    run pm-import --model "$checkpoints/os-system-beside-tensors.pt" -o o.pmt
+    [ "$status" -eq 0 ]
+    [[ $output == *"beside them hook" ]]
+    [ "$(ls)" = $'items.tsv\no.pmt' ]
+    pm-import -q --model "$checkpoints/protocol5.pt" -o p.pmt
+    [ "$(pm-cat --keys p.pmt)" = $'a\tvalue\tf32\t[2,2]\nb\tvalue\tf32\t[2,2]' ]
+    run pm-import --model "$checkpoints/parameters-deep.pt" -o d.pmt
+    [[ $output == *"model of 1 tensors taken"*"beside them deep" ]]
+    run pm-import --model "$checkpoints/script.pt" -o s.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"script.pt: a TorchScript program (torch.jit.save); load it in PyTorch and save its state_dict()"* ]]
+}
+
+@test "weights that are not finite, and numbers too large for their type, are named" {
+    run pm-import --model "$checkpoints/nan.pt" -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"nan.pt: a: element 2 is not finite"* ]]
+    run pm-import --model "$checkpoints/large.pt" -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"large.pt: a: element 3 is 1e+300, too large for f32"* ]]
+    npy large.npy '(3, 1)' '\0\0\x80\x3f' '\xff\xff\x7f\x7f' '\0\0\x80\x3f' # 1, the largest f32, 1
+    run pm-import --items items.tsv --hidden arr_0 --modality text --dtype bf16 large.npy -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"row 1, item b: element 0 is 3.40282e+38, too large for bf16" ]]
+    run pm-import --model large.npy --dtype f16 -o no.pmt
+    [[ $output == *"large.npy: arr_0: element 1 is 3.40282e+38, too large for f16" ]]
+    npy nan.npy '(3, 1)' '\0\0\x80\x3f' '\0\0\x80\x3f' '\0\0\xc0\x7f'
+    for form in hidden vectors; do
+        run pm-import --items items.tsv --$form arr_0 nan.npy -o no.pmt
+        [ "$status" -eq 1 ]
+        [[ $output == *"row 2, item c: value 0 of it is not finite" ]]
+    done
+    [ ! -e no.pmt ]
+}
+
+@test "a shard that is not there is named, and the others counted" {
+    mkdir shards
+    cp "$clip/config.json" shards
+    printf '{"weight_map": {"a": "one.safetensors", "b": "two.safetensors", "c": "three.safetensors"}}' \
+        > shards/model.safetensors.index.json
+    : > shards/one.safetensors
+    run pm-import --encoder shards -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"index.json: 2 of its 3 shards are missing beside it, the first is two.safetensors" ]]
 }
