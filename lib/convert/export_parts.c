@@ -22,11 +22,16 @@ static bool write_keys(OutputFile *file, const NameTable *keys, Error *error) {
            error_set_errno(error, "cannot write %s", output_file_name(file));
 }
 
+char *export_keys_path(const char *output) {
+    char *path;
+    if (asprintf(&path, "%.*s.keys.tsv", (int)(strrchr(output, '.') - output), output) < 0) abort();
+    return path;
+}
+
 bool export_with_keys(const ExportRequest *request, const OutputArray *arrays, size_t count,
                       ArraySupply supply, const NameTable *keys, Error *error) {
     const char *output = request->output;
-    char *path;
-    if (asprintf(&path, "%.*s.keys.tsv", (int)(strrchr(output, '.') - output), output) < 0) abort();
+    char *path = export_keys_path(output);
     OutputFile *file = output_file_open(path, error);
     free(path);
     if (!file) return false;

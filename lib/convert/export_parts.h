@@ -18,6 +18,9 @@ bool export_items(const ExportRequest *request, const char *tensor, Error *error
 /* Of an image store. */
 bool export_images(const ExportRequest *request, Error *error);
 
+/* NAME.keys.tsv, where `output` is NAME and an ending; to be freed. */
+char *export_keys_path(const char *output);
+
 /* Writes the arrays, and beside them the keys, a line each, as NAME.keys.tsv, where the output is NAME and an
  * ending. The keys appear last: new ones never stand beside old arrays. */
 bool export_with_keys(const ExportRequest *request, const OutputArray *arrays, size_t count,

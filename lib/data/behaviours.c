@@ -23,20 +23,22 @@ static const char *quote(const char *name, size_t size, char text[QUOTED]) {
 }
 
 /* What lasts only while the file is read. */
-typedef struct Reading {
+typedef struct BehavioursReader Reading;
+struct BehavioursReader {
     Behaviours *behaviours;
     const NameTable *items;
     LineReader *reader;
+    BehavioursOptions options; /* of behaviours_reader_open */
     size_t used, sequence_capacity, offset_capacity, user_capacity;
     const char *unknown;             /* the line's last unknown item, or NULL */
     size_t unknown_size, unknown_at; /* its length, and its place in the sequences */
-} Reading;
+};
 
 static bool add_user_name(Reading *reading, const char *user, size_t size, uint32_t *number, Error *error) {
     if (!size) return error_set(error, "no user before the TAB");
     bool added;
     const size_t found = name_table_add(reading->behaviours->names, user, size, &added);
-    if (!added) {
+    if (!added && !reading->behaviours->options.keep_all) {
         char text[QUOTED];
         /* Every line is a user, so that the n-th name was in line n. */
         return error_set(error, "user \"%s\" stands already in line %zu; a user has one line: join them",
@@ -88,7 +90,7 @@ static bool add_items(Reading *reading, const Line *line, const char *items, Err
     }
 }
 
-/* Keeps of a user's interactions, which end the sequences, the last L + 3, or drops the user. */
+/* Keeps of a user's interactions, which end the sequences, the last L + 3 or all, or drops the user. */
 static bool keep_user(Reading *reading, uint32_t name, Error *error) {
     Behaviours *behaviours = reading->behaviours;
     const size_t start = behaviours->offsets[behaviours->user_count], count = reading->used - start;
@@ -98,7 +100,8 @@ static bool keep_user(Reading *reading, uint32_t name, Error *error) {
         reading->used = start;
         return true;
     }
-    const size_t most = (size_t)behaviours->options.max_seq_len + KEPT_BEYOND_L;
+    const size_t most =
+        behaviours->options.keep_all ? SIZE_MAX : (size_t)behaviours->options.max_seq_len + KEPT_BEYOND_L;
     const size_t old = count > most ? count - most : 0;
     if (reading->unknown && reading->unknown_at >= start + old) {
         char text[QUOTED];
@@ -145,17 +148,17 @@ static bool check_what_is_left(const Behaviours *behaviours, Error *error) {
     return true;
 }
 
-static bool read_lines(Reading *reading, Error *error) {
+/* Lines until `most` users are kept or the file ends. */
+static bool read_lines(Reading *reading, size_t most, Error *error) {
     Behaviours *behaviours = reading->behaviours;
     Line line;
-    int got;
-    while ((got = line_reader_next(reading->reader, &line, error)) > 0)
+    int got = 1;
+    while (behaviours->user_count < most && (got = line_reader_next(reading->reader, &line, error)) > 0)
         if (!read_line(reading, &line, error))
             return error_prefix(error, "%s:%" PRIu64 ": ", behaviours->source, line.number);
-    if (got < 0 || !check_what_is_left(behaviours, error)) return false;
+    if (got < 0) return false;
     behaviours->sequences =
         memory_resize(behaviours->sequences, reading->used, sizeof *behaviours->sequences);
-    behaviours->content = line_reader_content(reading->reader);
     return true;
 }
 
@@ -181,8 +184,24 @@ static bool number_items(Behaviours *behaviours, size_t known, Error *error) {
     return true;
 }
 
+/* Numbers all given items in their order, for sequences that hold their places. */
+static bool number_all_items(Behaviours *behaviours, size_t known, Error *error) {
+    behaviours->item_numbers = memory_allocate(known, sizeof(uint32_t), error);
+    behaviours->item_rows = memory_allocate(known + 1, sizeof(uint32_t), error);
+    if (!behaviours->item_numbers || !behaviours->item_rows) return false;
+    behaviours->item_count = behaviours->known_count = (uint32_t)known;
+    for (uint32_t row = 0; row < known; row++) {
+        behaviours->item_numbers[row] = row + 1;
+        behaviours->item_rows[row + 1] = row;
+    }
+    const size_t interactions = behaviours->offsets[behaviours->user_count];
+    for (size_t i = 0; i < interactions; i++)
+        behaviours->sequences[i]++;
+    return true;
+}
+
 static bool check_request(const NameTable *items, const BehavioursOptions *options, Error *error) {
-    if (options->min_seq_len < MIN_SEQ_LEN)
+    if (options->min_seq_len < (options->keep_all ? 1 : MIN_SEQ_LEN))
         return error_set(error,
                          "min-seq-len is %" PRIu32
                          "; a user needs at least %d interactions: one to train "
@@ -195,22 +214,55 @@ static bool check_request(const NameTable *items, const BehavioursOptions *optio
     return true;
 }
 
+/* Behaviours of no user yet, for the next lines. */
+static void start_behaviours(Reading *reading, Behaviours *behaviours, const BehavioursOptions *options) {
+    const char *name = line_reader_name(reading->reader);
+    *behaviours = (Behaviours){.options = *options, .source = memory_copy_text(name, strlen(name))};
+    behaviours->names = name_table_create();
+    reading->behaviours = behaviours;
+    reading->used = reading->sequence_capacity = reading->offset_capacity = reading->user_capacity = 0;
+    behaviours->offsets = memory_grow(NULL, &reading->offset_capacity, 1, sizeof *behaviours->offsets);
+    behaviours->offsets[0] = 0;
+}
+
 bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *items,
                      const BehavioursOptions *options, Error *error) {
     *behaviours = (Behaviours){.options = *options};
     if (!check_request(items, options, error)) return false;
     LineReader *reader = line_reader_open(path, error);
     if (!reader) return false;
-    const char *name = line_reader_name(reader);
-    behaviours->source = memory_copy_text(name, strlen(name));
-    behaviours->names = name_table_create();
-    Reading reading = {.behaviours = behaviours, .items = items, .reader = reader};
-    behaviours->offsets = memory_grow(NULL, &reading.offset_capacity, 1, sizeof *behaviours->offsets);
-    behaviours->offsets[0] = 0;
-    const bool fine = read_lines(&reading, error) && number_items(behaviours, name_table_count(items), error);
+    Reading reading = {.items = items, .reader = reader};
+    start_behaviours(&reading, behaviours, options);
+    const bool fine = read_lines(&reading, SIZE_MAX, error) && check_what_is_left(behaviours, error) &&
+                      number_items(behaviours, name_table_count(items), error);
+    if (fine) behaviours->content = line_reader_content(reader);
     line_reader_close(reader);
     if (!fine) behaviours_free(behaviours);
     return fine;
+}
+
+BehavioursReader *behaviours_reader_open(const char *path, const NameTable *items,
+                                         const BehavioursOptions *options, Error *error) {
+    LineReader *lines = check_request(items, options, error) ? line_reader_open(path, error) : NULL;
+    if (!lines) return NULL;
+    BehavioursReader *reader = memory_need(1, sizeof *reader);
+    *reader = (BehavioursReader){.items = items, .reader = lines, .options = *options};
+    return reader;
+}
+
+void behaviours_reader_close(BehavioursReader *reader) {
+    if (!reader) return;
+    line_reader_close(reader->reader);
+    free(reader);
+}
+
+bool behaviours_reader_next(BehavioursReader *reader, size_t most, Behaviours *behaviours, Error *error) {
+    start_behaviours(reader, behaviours, &reader->options);
+    if (read_lines(reader, most, error) &&
+        number_all_items(behaviours, name_table_count(reader->items), error))
+        return true;
+    behaviours_free(behaviours);
+    return false;
 }
 
 void behaviours_free(Behaviours *behaviours) {

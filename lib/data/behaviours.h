@@ -14,9 +14,10 @@
 typedef enum UnknownItems { UNKNOWN_ITEMS_REFUSE, UNKNOWN_ITEMS_DROP } UnknownItems;
 
 typedef struct BehavioursOptions {
-    uint32_t min_seq_len; /* at least 3: an input, a validation target and a test target */
+    uint32_t min_seq_len; /* at least 3: an input, a validation target and a test target; keep_all: 1 */
     uint32_t max_seq_len; /* L, at least 1 */
     UnknownItems unknown;
+    bool keep_all; /* whole histories, to predict what comes after them: behaviours_reader_open */
 } BehavioursOptions;
 
 /* What was read, and what of it was dropped and why. */
@@ -34,7 +35,7 @@ typedef struct BehavioursCounts {
 typedef struct Behaviours {
     uint32_t user_count, item_count, known_count;
     size_t *offsets;        /* [user_count + 1], into sequences */
-    uint32_t *sequences;    /* each user's last L + 3 interactions, oldest first */
+    uint32_t *sequences;    /* each user's last L + 3 interactions (keep_all: all), oldest first */
     uint32_t *item_rows;    /* [known_count + 1]: where item number i stands among the given ones, from 0 */
     uint32_t *item_numbers; /* [known_count]: the other way round */
     BehavioursCounts counts;
@@ -51,6 +52,17 @@ typedef struct Behaviours {
 bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *items,
                      const BehavioursOptions *options, Error *error);
 void behaviours_free(Behaviours *behaviours);
+
+/* Reads users a block at a time, with options.keep_all: what is in memory does not grow with the file. All
+ * given items are kept, item i under the number i + 1; a user may stand in any number of lines. */
+typedef struct BehavioursReader BehavioursReader;
+BehavioursReader *behaviours_reader_open(const char *path, const NameTable *items,
+                                         const BehavioursOptions *options, Error *error);
+void behaviours_reader_close(BehavioursReader *reader);
+
+/* The next users, at most `most`; none (user_count 0) at the end of the file. On failure there is nothing to
+ * free. */
+bool behaviours_reader_next(BehavioursReader *reader, size_t most, Behaviours *behaviours, Error *error);
 
 /* The user's name, any bytes, NUL behind them; `size` may be NULL. */
 const char *behaviours_user_name(const Behaviours *behaviours, size_t user, size_t *size);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const char *const NAMES[] = {"train", "valid", "test"};
+static const char *const NAMES[] = {"train", "valid", "test", "next"};
 
 const char *split_name(Split split) {
     return NAMES[split];
@@ -33,12 +33,15 @@ Sequence split_row(const Behaviours *behaviours, Split split, size_t user) {
         return last_of(behaviours, user, length + 2, 1);
     case SPLIT_TEST:
         return last_of(behaviours, user, length + 1, 0);
+    case SPLIT_NEXT:
+        return last_of(behaviours, user, SIZE_MAX, 0);
     default:
         return last_of(behaviours, user, length + 3, 2);
     }
 }
 
 Sequence split_input(const Behaviours *behaviours, Split split, size_t user) {
+    if (split == SPLIT_NEXT) return last_of(behaviours, user, behaviours->options.max_seq_len, 0);
     Sequence row = split_row(behaviours, split, user);
     row.count--;
     return row;
@@ -55,16 +58,18 @@ Sequence split_history(const Behaviours *behaviours, Split split, size_t user) {
         return split_row(behaviours, SPLIT_TRAIN, user);
     case SPLIT_TEST:
         return split_row(behaviours, SPLIT_VALID, user);
+    case SPLIT_NEXT:
+        return split_row(behaviours, SPLIT_NEXT, user);
     default:
         return (Sequence){0};
     }
 }
 
-uint32_t *split_training_counts(const Behaviours *behaviours, Error *error) {
+uint32_t *split_item_counts(const Behaviours *behaviours, Split split, Error *error) {
     uint32_t *counts = memory_allocate((size_t)behaviours->known_count + 1, sizeof *counts, error);
     if (!counts) return NULL;
     for (size_t user = 0; user < behaviours->user_count; user++) {
-        const Sequence row = split_row(behaviours, SPLIT_TRAIN, user);
+        const Sequence row = split_row(behaviours, split, user);
         for (size_t i = 0; i < row.count; i++)
             counts[row.items[i]]++;
     }
@@ -73,7 +78,7 @@ uint32_t *split_training_counts(const Behaviours *behaviours, Error *error) {
 
 double *split_popularity(const Behaviours *behaviours, Error *error) {
     double *popularity = memory_allocate((size_t)behaviours->known_count + 1, sizeof *popularity, error);
-    uint32_t *counts = popularity ? split_training_counts(behaviours, error) : NULL;
+    uint32_t *counts = popularity ? split_item_counts(behaviours, SPLIT_TRAIN, error) : NULL;
     if (!counts) {
         free(popularity);
         return NULL;
@@ -90,7 +95,7 @@ double *split_popularity(const Behaviours *behaviours, Error *error) {
 
 bool *split_cold_targets(const Behaviours *behaviours, Split split, Error *error) {
     bool *cold = memory_allocate(behaviours->user_count, sizeof *cold, error);
-    uint32_t *counts = cold ? split_training_counts(behaviours, error) : NULL;
+    uint32_t *counts = cold ? split_item_counts(behaviours, SPLIT_TRAIN, error) : NULL;
     if (!counts) {
         free(cold);
         return NULL;

@@ -9,6 +9,11 @@
 
 static const double AGE_DECAY = 0.8;
 
+/* The split whose rows are known when `split` is predicted. */
+static Split learned_from(Split split) {
+    return split == SPLIT_NEXT ? SPLIT_NEXT : SPLIT_TRAIN;
+}
+
 /* Where each item occurs in the training rows, and the end of the row there. */
 typedef struct Occurrence {
     size_t place, row_end; /* in the sequences */
@@ -28,17 +33,17 @@ static void index_free(OccurrenceIndex *index) {
 }
 
 /* On failure, what is there is left for index_free. */
-static bool index_build(OccurrenceIndex *index, const Behaviours *behaviours, Error *error) {
+static bool index_build(OccurrenceIndex *index, const Behaviours *behaviours, Split learned, Error *error) {
     const size_t item_count = behaviours->item_count;
     *index = (OccurrenceIndex){.behaviours = behaviours};
-    if (!(index->counts = split_training_counts(behaviours, error))) return false;
+    if (!(index->counts = split_item_counts(behaviours, learned, error))) return false;
     if (!(index->offsets = memory_allocate(item_count + 2, sizeof *index->offsets, error))) return false;
     for (size_t i = 1; i <= item_count; i++)
         index->offsets[i + 1] = index->offsets[i] + index->counts[i];
     index->occurrences = memory_allocate(index->offsets[item_count + 1], sizeof *index->occurrences, error);
     if (!index->occurrences) return false;
     for (size_t user = 0; user < behaviours->user_count; user++) {
-        const Sequence row = split_row(behaviours, SPLIT_TRAIN, user);
+        const Sequence row = split_row(behaviours, learned, user);
         const size_t start = behaviours->offsets[user];
         for (size_t i = 0; i < row.count; i++)
             index->occurrences[index->offsets[row.items[i]]++] =
@@ -127,13 +132,13 @@ static DenseRow *dense_rows_create(size_t item_count, Error *error) {
     return rows;
 }
 
-bool co_occurrence_build(CoOccurrence *pairs, const Behaviours *behaviours, Error *error) {
+bool co_occurrence_build(CoOccurrence *pairs, const Behaviours *behaviours, Split learned, Error *error) {
     *pairs = (CoOccurrence){.item_count = behaviours->item_count};
     pairs->offsets = memory_allocate((size_t)pairs->item_count + 2, sizeof *pairs->offsets, error);
     DenseRow *rows = pairs->offsets ? dense_rows_create(pairs->item_count, error) : NULL;
     OccurrenceIndex index = {0};
     const bool fine =
-        rows && index_build(&index, behaviours, error) && build_rows(pairs, &index, rows, error);
+        rows && index_build(&index, behaviours, learned, error) && build_rows(pairs, &index, rows, error);
     index_free(&index);
     dense_rows_free(rows);
     if (!fine) co_occurrence_free(pairs);
@@ -157,13 +162,13 @@ void co_occurrence_score(const CoOccurrence *pairs, Sequence input, uint32_t can
     }
 }
 
-/* What a scorer of this file needs. */
-typedef struct Baseline {
+struct Baseline {
     const Behaviours *behaviours;
     Split split;
-    const uint32_t *counts;
-    CoOccurrence pairs;
-} Baseline;
+    uint32_t *counts;   /* popularity's */
+    CoOccurrence pairs; /* co-occurrence's */
+    ScoreUser score;
+};
 
 static void score_by_popularity(const void *context, size_t user, uint32_t candidate_count, float *scores) {
     (void)user;
@@ -179,28 +184,43 @@ static void score_by_co_occurrence(const void *context, size_t user, uint32_t ca
     co_occurrence_score(&baseline->pairs, input, candidate_count, scores);
 }
 
-static bool popularity_ranks(Baseline *baseline, uint32_t candidate_count, double *ranks, Error *error) {
-    uint32_t *counts = split_training_counts(baseline->behaviours, error);
-    if (!counts) return false;
-    baseline->counts = counts;
-    const bool fine = rank_users(baseline->behaviours, baseline->split, candidate_count, score_by_popularity,
-                                 baseline, ranks, error);
-    free(counts);
-    return fine;
+static bool fill(Baseline *baseline, const char *name, Error *error) {
+    const Behaviours *behaviours = baseline->behaviours;
+    const Split learned = learned_from(baseline->split);
+    if (!strcmp(name, "popularity")) {
+        baseline->score = score_by_popularity;
+        return (baseline->counts = split_item_counts(behaviours, learned, error)) != NULL;
+    }
+    baseline->score = score_by_co_occurrence;
+    if (!strcmp(name, "co-occurrence"))
+        return co_occurrence_build(&baseline->pairs, behaviours, learned, error);
+    return error_set(error, "no baseline is called \"%s\"; there are " BASELINE_NAMES, name);
 }
 
-static bool co_occurrence_ranks(Baseline *baseline, uint32_t candidate_count, double *ranks, Error *error) {
-    if (!co_occurrence_build(&baseline->pairs, baseline->behaviours, error)) return false;
-    const bool fine = rank_users(baseline->behaviours, baseline->split, candidate_count,
-                                 score_by_co_occurrence, baseline, ranks, error);
+Baseline *baseline_create(const char *name, const Behaviours *behaviours, Split split, Error *error) {
+    Baseline *baseline = memory_need(1, sizeof *baseline);
+    *baseline = (Baseline){.behaviours = behaviours, .split = split};
+    if (fill(baseline, name, error)) return baseline;
+    baseline_destroy(baseline);
+    return NULL;
+}
+
+void baseline_destroy(Baseline *baseline) {
+    if (!baseline) return;
+    free(baseline->counts);
     co_occurrence_free(&baseline->pairs);
-    return fine;
+    free(baseline);
+}
+
+void baseline_score(const Baseline *baseline, size_t user, uint32_t candidate_count, float *scores) {
+    baseline->score(baseline, user, candidate_count, scores);
 }
 
 bool baseline_ranks(const char *name, const Behaviours *behaviours, Split split, uint32_t candidate_count,
                     double *ranks, Error *error) {
-    Baseline baseline = {.behaviours = behaviours, .split = split};
-    if (!strcmp(name, "popularity")) return popularity_ranks(&baseline, candidate_count, ranks, error);
-    if (!strcmp(name, "co-occurrence")) return co_occurrence_ranks(&baseline, candidate_count, ranks, error);
-    return error_set(error, "no baseline is called \"%s\"; there are " BASELINE_NAMES, name);
+    Baseline *baseline = baseline_create(name, behaviours, split, error);
+    if (!baseline) return false;
+    const bool fine = rank_users(behaviours, split, candidate_count, baseline->score, baseline, ranks, error);
+    baseline_destroy(baseline);
+    return fine;
 }

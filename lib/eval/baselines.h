@@ -1,4 +1,5 @@
-/* Recommenders that learn nothing by gradients, to compare a model with. They see the training rows only.
+/* Recommenders that learn nothing by gradients, to compare a model with. They see the training rows only, or,
+ * to recommend what is next, all there is.
  *
  * Popularity scores an item by its count in the training rows.
  *
@@ -11,6 +12,15 @@
 #include "eval/ranking.h"
 
 #define BASELINE_NAMES "popularity|co-occurrence"
+
+/* The baseline with this name, which has seen what is known when `split` is predicted. The behaviours must
+ * outlive it. */
+typedef struct Baseline Baseline;
+Baseline *baseline_create(const char *name, const Behaviours *behaviours, Split split, Error *error);
+void baseline_destroy(Baseline *baseline);
+
+/* scores[1 … candidate_count] of a user; from any thread. */
+void baseline_score(const Baseline *baseline, size_t user, uint32_t candidate_count, float *scores);
 
 /* The ranks of all users, ranks[user_count], by the baseline with this name; in parallel, and the same with
  * any number of threads. */
@@ -27,7 +37,8 @@ typedef struct CoOccurrence {
     float *weights;
 } CoOccurrence;
 
-bool co_occurrence_build(CoOccurrence *pairs, const Behaviours *behaviours, Error *error);
+/* From the rows of the split `learned`. */
+bool co_occurrence_build(CoOccurrence *pairs, const Behaviours *behaviours, Split learned, Error *error);
 void co_occurrence_free(CoOccurrence *pairs);
 
 /* scores[0 … candidate_count]. */

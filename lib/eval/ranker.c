@@ -56,11 +56,11 @@ static bool read_padding(Ranker *ranker, Error *error) {
 bool ranker_open(Ranker *ranker, const RankerFiles *files, Error *error) {
     *ranker = (Ranker){.files = *files, .settings = settings_default};
     if ((files->model && !load_model(ranker, error)) || !read_items(ranker, error)) return false;
-    if (!files->model) return true;
+    if (!files->items) return true;
     const Backend *backend = backend_find("cpu", "f32", error);
     if (!backend) return false;
     ranker->tape = tape_create(backend, false);
-    return read_padding(ranker, error);
+    return !files->model || read_padding(ranker, error);
 }
 
 void ranker_close(Ranker *ranker) {

@@ -42,7 +42,8 @@ static UserRows input_rows(const Scorer *scorer, const UserChoice *choice, size_
     memcpy(vectors, scorer->vectors.padding, dim * sizeof *vectors);
     item_vectors_gather(&scorer->vectors, numbers, offsets[count], vectors + dim);
     *items = tape_leaf(tape, vectors, offsets[count] + 1, dim, false);
-    return (UserRows){{count, offsets}, rows, 0, choice->behaviours->options.max_seq_len};
+    /* The last input has the model's last position, however few inputs are taken. */
+    return (UserRows){{count, offsets}, rows, 0, (size_t)scorer->recommender->settings.max_seq_len};
 }
 
 static Tensor *last_states(Tape *tape, Tensor *hidden, Segments inputs) {
@@ -67,7 +68,7 @@ void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states
 
 /* ---- From states to scores ---- */
 
-static void normalise(float *rows, size_t count, size_t dim) {
+void scorer_normalise(float *rows, size_t count, size_t dim) {
 #pragma omp parallel for
     for (size_t i = 0; i < count; i++) {
         double squares = 0;
@@ -106,7 +107,7 @@ void scorer_visit(const Scorer *scorer, const float *states, size_t state_count,
         const size_t count = smaller(candidates->count - first, TILE);
         const uint32_t *items = candidates->items + first;
         item_vectors_gather(&scorer->vectors, items, count, vectors);
-        if (candidates->normalised) normalise(vectors, count, dim);
+        if (candidates->normalised) scorer_normalise(vectors, count, dim);
         visit_tile(scorer, states, state_count, items, count, vectors, scores, visit, context);
     }
     free(vectors);

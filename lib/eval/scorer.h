@@ -46,6 +46,9 @@ typedef struct Candidates {
 void scorer_visit(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
                   VisitScores visit, void *context);
 
+/* Divides each row by its length; a row of zeros stays. */
+void scorer_normalise(float *rows, size_t count, size_t dim);
+
 /* The numbers 1 … count, to be freed. */
 uint32_t *scorer_all_items(size_t count, Error *error);
 

@@ -75,8 +75,9 @@ static bool join_items(TrainInputs *inputs, Error *error) {
 
 static bool read_behaviours(TrainInputs *inputs, const TrainRequest *request, Error *error) {
     const BehavioursOptions options = {
-        (uint32_t)request->settings.min_seq_len, (uint32_t)request->settings.max_seq_len,
-        strcmp(request->unknown_items, "drop") ? UNKNOWN_ITEMS_REFUSE : UNKNOWN_ITEMS_DROP};
+        .min_seq_len = (uint32_t)request->settings.min_seq_len,
+        .max_seq_len = (uint32_t)request->settings.max_seq_len,
+        .unknown = strcmp(request->unknown_items, "drop") ? UNKNOWN_ITEMS_REFUSE : UNKNOWN_ITEMS_DROP};
     char text[512];
     if (!behaviours_read(&inputs->behaviours, request->users, inputs->source.names, &options, error))
         return false;

@@ -333,7 +333,7 @@ static void time_evaluation(const char *job) {
     const size_t length = (size_t)arguments.length + 3;
     uint64_t state = 6;
     e.behaviours = (Behaviours){.user_count = USERS, .item_count = ITEMS, .known_count = ITEMS};
-    e.behaviours.options = (BehavioursOptions){3, (uint32_t)arguments.length, UNKNOWN_ITEMS_REFUSE};
+    e.behaviours.options = (BehavioursOptions){.min_seq_len = 3, .max_seq_len = (uint32_t)arguments.length};
     e.behaviours.offsets = memory_need(USERS + 1, sizeof(size_t));
     e.behaviours.sequences = memory_need(USERS * length, sizeof(uint32_t));
     for (size_t i = 0; i <= USERS; i++)

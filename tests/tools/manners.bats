@@ -1,7 +1,7 @@
 # What all tools have in common: help, usage, failures, full disks, closed pipes, interruptions, memory.
 
-tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-synth pm-tokenize
-    pm-train-user"
+tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-recommend pm-synth
+    pm-tokenize pm-train-user"
 
 # A small data set, encoders and a model, made once, under the names that the examples of --help use.
 setup_file() {
@@ -54,6 +54,7 @@ command_of() {
         pm-fuse) echo pm-fuse --model model.pmt --text text-top.pmt --image image-top.pmt -o "$out" ;;
         pm-imgpack) echo pm-imgpack --images posters --items items.tsv --size 16 -o "$out" ;;
         pm-import) echo pm-import --items items.tsv --hidden hidden --mask mask text.npz -o "$out" ;;
+        pm-recommend) echo pm-recommend --model model.pmt --items items.pmt --users users.tsv -o "$out" ;;
         pm-synth) echo pm-synth encoder pipelines/configs/text-small.json -o "$out" ;;
         pm-tokenize) echo pm-tokenize --bytes items.tsv -o "$out" ;;
         pm-train-user) echo pm-train-user --users users.tsv --text text-top.pmt --text-encoder enc.pmt \

@@ -275,6 +275,43 @@ static void splits_hold_out_the_last_two(void) {
     behaviours_free(&b);
 }
 
+static const char NEXT_USERS[] = "u\ta b c d e f\nv\tz\nw\t\nu\tc c\nx\ty z\n";
+
+static void whole_histories_come_in_blocks(void) {
+    static const char *const want[] = {"abcdef", "z", "cc", "yz"}, *const inputs[] = {"def", "z", "cc", "yz"};
+    static const char *const names[] = {"u", "v", "u", "x"};
+    char path[] = "/tmp/pm-test-users.XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "wb");
+    fputs(NEXT_USERS, file);
+    CHECK(!fclose(file));
+    NameTable *items = some_items(26);
+    for (size_t most = 1; most <= 5; most++) {
+        const BehavioursOptions options = {.min_seq_len = 1, .max_seq_len = 3, .keep_all = true};
+        Error error = {""};
+        Behaviours b;
+        size_t users = 0, dropped = 0, count = 1;
+        BehavioursReader *reader = behaviours_reader_open(path, items, &options, &error);
+        CHECK(reader, "%s", error.message);
+        while (reader && count && behaviours_reader_next(reader, most, &b, &error)) {
+            count = b.user_count;
+            CHECK(count <= most && b.item_count == 26 && b.known_count == 26);
+            CHECK(b.item_rows[26] == 25 && b.item_numbers[0] == 1);
+            for (size_t i = 0; i < count && users < 4; i++, users++) {
+                CHECK_TEXT(behaviours_user_name(&b, i, NULL), names[users]);
+                CHECK_TEXT(letters(&b, split_history(&b, SPLIT_NEXT, i)), want[users]);
+                CHECK_TEXT(letters(&b, split_row(&b, SPLIT_NEXT, i)), want[users]);
+                CHECK_TEXT(letters(&b, split_input(&b, SPLIT_NEXT, i)), inputs[users]);
+            }
+            dropped += b.counts.users_short;
+            behaviours_free(&b);
+        }
+        CHECK(!count && users == 4 && dropped == 1, "%zu at a time: %zu users", most, users);
+        behaviours_reader_close(reader);
+    }
+    unlink(path);
+    name_table_destroy(items);
+}
+
 static void splits_have_names(void) {
     Split split;
     CHECK(split_from_name("valid", &split) && split == SPLIT_VALID);
@@ -289,7 +326,7 @@ static void popularity_counts_training_rows(void) {
     Behaviours b = behaviours_from_text("u\ta b d d\nv\ta e c\nw\tc a a a b\n", 8);
     Error error;
     double *p = split_popularity(&b, &error);
-    uint32_t *counts = split_training_counts(&b, &error);
+    uint32_t *counts = split_item_counts(&b, SPLIT_TRAIN, &error);
     static const uint32_t want[] = {0, 4, 1, 1, 0, 0};
     for (size_t i = 1; i <= b.item_count; i++)
         CHECK(counts[i] == want[i] && p[i] == want[i] / 6.0, "item %zu", i);
@@ -437,6 +474,7 @@ RUN_TESTS(TEST(golden_runs_are_read_alike), TEST(short_users_and_old_interaction
           TEST(malformed_files_are_refused), TEST(unknown_items_that_are_not_kept_do_no_harm),
           TEST(impossible_requests_are_refused), TEST(long_names_do_not_fill_the_message),
           TEST(names_may_hold_any_byte), TEST(unknown_items_can_be_dropped), TEST(a_line_may_be_huge),
-          TEST(splits_hold_out_the_last_two), TEST(splits_have_names), TEST(popularity_counts_training_rows),
-          TEST(a_batch_lists_each_item_once), TEST(a_user_of_three_has_no_step),
-          TEST(every_epoch_holds_every_user_once), TEST(the_order_depends_on_the_seed_alone))
+          TEST(splits_hold_out_the_last_two), TEST(whole_histories_come_in_blocks), TEST(splits_have_names),
+          TEST(popularity_counts_training_rows), TEST(a_batch_lists_each_item_once),
+          TEST(a_user_of_three_has_no_step), TEST(every_epoch_holds_every_user_once),
+          TEST(the_order_depends_on_the_seed_alone))

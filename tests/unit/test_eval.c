@@ -256,7 +256,7 @@ static void baselines_by_hand(void) {
     Behaviours b = behaviours_from_text("u\ta b c d e\nv\ta c b b\nw\tb a c\n", 8);
     Error error = {""};
     CoOccurrence pairs;
-    CHECK(co_occurrence_build(&pairs, &b, &error));
+    CHECK(co_occurrence_build(&pairs, &b, SPLIT_TRAIN, &error));
     CHECK(pairs.offsets[b.item_count + 1] == 3); /* a→b, a→c, b→c */
     float scores[27];
     const uint32_t input[] = {2, 1};
@@ -287,7 +287,7 @@ static double *naive_co_occurrence(const Behaviours *b) {
     const size_t width = (size_t)b->item_count + 1;
     double *matrix = memory_need(width * width, sizeof *matrix);
     Error error;
-    uint32_t *counts = split_training_counts(b, &error);
+    uint32_t *counts = split_item_counts(b, SPLIT_TRAIN, &error);
     for (size_t user = 0; user < b->user_count; user++) {
         const Sequence row = split_row(b, SPLIT_TRAIN, user);
         for (size_t i = 0; i < row.count; i++)
@@ -326,7 +326,7 @@ static void co_occurrence_agrees_with_a_full_matrix(void) {
             entries += matrix[i] > 0;
         CoOccurrence pairs;
         Error error;
-        CHECK(co_occurrence_build(&pairs, &b, &error));
+        CHECK(co_occurrence_build(&pairs, &b, SPLIT_TRAIN, &error));
         CHECK(pairs.offsets[b.item_count + 1] == entries);
         for (size_t user = 0; user < b.user_count; user++)
             check_user_scores(&b, &pairs, matrix, user);

@@ -1,0 +1,147 @@
+#include "core/log.h"
+#include "core/options.h"
+#include "eval/baselines.h"
+#include "eval/recommend.h"
+#include "nn/backend/backend.h"
+
+#include <string.h>
+
+static RecommendRequest request = {.top = 10, .unknown_items = "error"};
+static bool similar;
+
+static Option options[] = {
+    {.name = "model",
+     .kind = OPTION_PATH,
+     .value = &request.files.model,
+     .argument = "MODEL.pmt",
+     .help = "the model whose user encoder scores the items"},
+    {.name = "items",
+     .kind = OPTION_PATH,
+     .value = &request.files.items,
+     .argument = "ITEMS.pmt",
+     .help = "item vectors (pm-fuse)"},
+    {.name = "users",
+     .kind = OPTION_PATH,
+     .value = &request.users,
+     .argument = "USERS.tsv",
+     .help = "the histories; - is standard input"},
+    {.name = "similar",
+     .kind = OPTION_FLAG,
+     .value = &similar,
+     .help = "the items nearest to each ITEM, by cosine"},
+    {.name = "baseline",
+     .kind = OPTION_TEXT,
+     .value = &request.baseline,
+     .argument = "NAME",
+     .choices = BASELINE_NAMES,
+     .help = "instead of a model: popularity, co-occurrence"},
+    {.name = "catalog",
+     .kind = OPTION_PATH,
+     .value = &request.files.catalog,
+     .argument = "ITEMS.tsv",
+     .help = "the items of a baseline, in place of --items"},
+    {.name = "top",
+     .kind = OPTION_INTEGER,
+     .value = &request.top,
+     .argument = "K",
+     .maximum = 1e9,
+     .help = "items for each; 0: none, for --users-out alone"},
+    {.name = "keep-history",
+     .kind = OPTION_FLAG,
+     .value = &request.keep_history,
+     .help = "also what the user met, and the ITEM itself"},
+    {.name = "only",
+     .kind = OPTION_PATH,
+     .value = &request.only,
+     .argument = "FILE",
+     .help = "none but these items, one a line"},
+    {.name = "without",
+     .kind = OPTION_PATH,
+     .value = &request.without,
+     .argument = "FILE",
+     .help = "not these items, one a line"},
+    {.name = "users-out",
+     .kind = OPTION_PATH,
+     .value = &request.users_out,
+     .argument = "NAME.npy",
+     .help = "the users' vectors; their names: NAME.keys.tsv"},
+    {.name = "json", .kind = OPTION_FLAG, .value = &request.json, .help = "a JSON object a line"},
+    {.name = "max-seq-len",
+     .kind = OPTION_INTEGER,
+     .value = &request.max_seq_len,
+     .argument = "L",
+     .maximum = 65536,
+     .help = "most inputs, the last ones; 0: the model's, or 20"},
+    {.name = "unknown-items",
+     .kind = OPTION_TEXT,
+     .value = &request.unknown_items,
+     .argument = "WHAT",
+     .choices = "error|drop",
+     .help = "items of users that are not given: error, drop"},
+    OPTION_OUTPUT(request.output, "FILE", "else standard output"),
+    {0},
+};
+
+static Program program = {
+    .name = "pm-recommend",
+    .usage =
+        "--model MODEL.pmt --items ITEMS.pmt (--users USERS.tsv | -)\n"
+        "       pm-recommend --baseline NAME --catalog ITEMS.tsv (--users USERS.tsv | -)\n"
+        "       pm-recommend --items ITEMS.pmt --similar (ITEM... | -)",
+    .purpose =
+        "Prints what to recommend after each user's whole history: user, rank, item, score.\n"
+        "Items of the history are left out. Users are answered as they are read.",
+    .example = "  printf 'me\\tm21 m4 m890\\n' | pm-recommend --model model.pmt --items items.pmt -",
+    .options = options,
+    .version_details = backend_describe,
+};
+
+static void check_similar(int operands) {
+    if (request.files.model || request.users || request.baseline || request.files.catalog ||
+        request.users_out || request.max_seq_len)
+        options_wrong_usage(&program,
+                            "--similar takes --items and the names of items, and no users or model");
+    if (!request.files.items) options_wrong_usage(&program, "--similar needs --items");
+    if (!operands) options_wrong_usage(&program, "--similar needs an ITEM, or - for standard input");
+    if (!request.top) options_wrong_usage(&program, "--top 0 leaves nothing to print");
+}
+
+static bool ends_in(const char *text, const char *ending) {
+    const size_t size = strlen(text), end = strlen(ending);
+    return size > end && !strcmp(text + size - end, ending);
+}
+
+static void check_users(int operands, char *const *operand) {
+    if (operands == 1 && !request.users && !strcmp(operand[0], "-"))
+        request.users = "-";
+    else if (operands)
+        options_wrong_usage(&program, "unexpected operand %s", operand[0]);
+    if (!request.users)
+        options_wrong_usage(&program, "give the histories with --users, or - for standard input");
+    if (!request.files.model == !request.baseline)
+        options_wrong_usage(&program, "give one of --model and --baseline");
+    if (request.files.model && !request.files.items) options_wrong_usage(&program, "--model needs --items");
+    if (!request.files.items == !request.files.catalog)
+        options_wrong_usage(&program, "give the items with one of --items and --catalog");
+    if (request.users_out && request.baseline)
+        options_wrong_usage(&program, "a baseline has no vectors for --users-out");
+    if (request.users_out && !ends_in(request.users_out, ".npy"))
+        options_wrong_usage(&program, "--users-out takes NAME.npy, not %s", request.users_out);
+    if (!request.top && !request.users_out) options_wrong_usage(&program, "--top 0 leaves nothing to print");
+}
+
+int main(int argc, char **argv) {
+    const int first = options_parse(&program, argc, argv);
+    Error error;
+    bool fine;
+    if (similar) {
+        check_similar(argc - first);
+        fine = recommend_similar(&request, argv + first, (size_t)(argc - first), &error);
+    } else {
+        check_users(argc - first, argv + first);
+        fine = recommend(&request, &error);
+    }
+    if (fine) return 0;
+    log_error("%s", error.message);
+    return 1;
+}
