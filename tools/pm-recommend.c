@@ -88,10 +88,8 @@ static Program program = {
         "--model MODEL.pmt --items ITEMS.pmt (--users USERS.tsv | -)\n"
         "       pm-recommend --baseline NAME --catalog ITEMS.tsv (--users USERS.tsv | -)\n"
         "       pm-recommend --items ITEMS.pmt --similar (ITEM... | -)",
-    .purpose =
-        "Prints what to recommend after each user's whole history: user, rank, item, score.\n"
-        "Items of the history are left out. Users are answered as they are read.",
-    .example = "  printf 'me\\tm21 m4 m890\\n' | pm-recommend --model model.pmt --items items.pmt -",
+    .purpose = "Prints the best items after each user's whole history: user, rank, item, score.",
+    .example = "  head -n 1 users.tsv | pm-recommend --model model.pmt --items items.pmt -",
     .options = options,
     .version_details = backend_describe,
 };
