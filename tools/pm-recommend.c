@@ -61,6 +61,7 @@ static Option options[] = {
      .argument = "FILE",
      .help = "not these items, one a line"},
     {.name = "users-out",
+     .output = OPTION_IS_REPLACED,
      .kind = OPTION_PATH,
      .value = &request.users_out,
      .argument = "NAME.npy",

@@ -237,6 +237,11 @@ static bool commit_users_out(UsersOut *out, Error *error) {
     NpyRows *vectors = out->vectors;
     OutputFile *keys = out->keys;
     *out = (UsersOut){0};
+    if (!output_file_flush(keys, error)) {
+        npy_rows_abandon(vectors);
+        output_file_abandon(keys);
+        return false;
+    }
     if (npy_rows_commit(vectors, error)) return output_file_commit(keys, error);
     output_file_abandon(keys);
     return false;
@@ -251,7 +256,8 @@ static bool answer_into(Job *job, Error *error) {
     bool fine = !request->users_out ||
                 open_users_out(&job->users_out, request->users_out, job->ranker.vectors.width, error);
     fine = fine && answer_users(job, error);
-    fine = fine && (!request->users_out || commit_users_out(&job->users_out, error));
+    fine = fine && output_file_flush(output, error) &&
+           (!request->users_out || commit_users_out(&job->users_out, error));
     if (fine) return output_file_commit(output, error);
     output_file_abandon(output);
     abandon_users_out(&job->users_out);
