@@ -13,7 +13,7 @@ SANITIZE ?=
 # What Debian 12 calls what is needed: to build, and besides to test and for the pipelines' pictures.
 BUILD_PACKAGES := gcc g++ make pkg-config libopenblas-openmp-dev libzstd-dev libmsgpack-dev libxxhash-dev liblmdb-dev \
                   libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev libunistring-dev libsentencepiece-dev \
-                  libdnnl-dev
+                  libdnnl-dev libarchive-dev libwebp-dev
 PACKAGES       := $(BUILD_PACKAGES) bats parallel jq zstd python3 python3-msgpack python3-numpy python3-zstandard time \
                   gnuplot-nox
 LINTERS        := clang-format clang-tidy cppcheck
@@ -47,7 +47,7 @@ CFLAGS   := -std=gnu17 $(OPTIMIZE) -g -march=$(ARCH) -fopenmp -ffp-contract=off 
 CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(SANITIZE)
 LDFLAGS  := -fopenmp $(SANITIZE)
 LDLIBS   := $(BLAS) -lopenblas -lmsgpackc -lzstd -lxxhash -ljansson -lzip \
-            -llmdb -ljpeg -lpng -lunistring -lsentencepiece -lstdc++ -lm
+            -larchive -llmdb -ljpeg -lpng -lwebp -lunistring -lsentencepiece -lstdc++ -lm
 
 # oneDNN multiplies faster, and in bf16. ONEDNN=0 builds without it, as does a machine that lacks libdnnl-dev.
 ONEDNN ?= $(if $(wildcard /usr/include/dnnl.h),1,0)

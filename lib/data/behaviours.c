@@ -127,6 +127,9 @@ static bool keep_user(Reading *reading, uint32_t name, Error *error) {
 
 static bool read_line(Reading *reading, const Line *line, Error *error) {
     const char *tab = memchr(line->bytes, '\t', line->size);
+    if (line_names_columns(line))
+        return error_set(error,
+                         "a header line; the file has none, every line is a user: take it out (tail -n +2)");
     if (!tab)
         return error_set(error, "%s; a line is a user, a TAB, and items separated by spaces",
                          line->size ? "no TAB" : "an empty line");

@@ -14,6 +14,10 @@ static bool refuse(const LineReader *reader, const Line *line, const char *probl
 
 bool catalogue_split_line(const LineReader *reader, const Line *line, CatalogueLine *parsed, Error *error) {
     const char *tab = memchr(line->bytes, '\t', line->size);
+    if (line_names_columns(line))
+        return refuse(reader, line,
+                      "a header line; the file has none, every line is an item: take it out (tail -n +2)",
+                      error);
     if (!line->size) return refuse(reader, line, "empty line; a line is: item TAB text", error);
     if (!tab) return refuse(reader, line, "no TAB; a line is: item TAB text", error);
     const size_t name_size = (size_t)(tab - line->bytes);

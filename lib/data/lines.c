@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "data/text_input.h"
 #include "stream/content_hash.h"
 
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 enum { READ_SIZE = 1 << 16, MAX_LINE = 64 << 20 };
 
 struct LineReader {
-    FILE *stream;
+    TextInput *input;
     char *name;
     ContentHash *hash;
     char *buffer;
@@ -21,15 +22,11 @@ struct LineReader {
 };
 
 LineReader *line_reader_open(const char *path, Error *error) {
-    const bool standard = !path || !strcmp(path, "-");
-    FILE *stream = standard ? stdin : fopen(path, "rb");
-    if (!stream) {
-        error_set_errno(error, "cannot read %s", path);
-        return NULL;
-    }
+    TextInput *input = text_input_open(path, error);
+    if (!input) return NULL;
     LineReader *reader = memory_need(1, sizeof *reader);
     const char *name = file_display_name(path);
-    reader->stream = stream;
+    reader->input = input;
     reader->name = memory_copy_text(name, strlen(name));
     reader->hash = content_hash_create();
     return reader;
@@ -37,7 +34,7 @@ LineReader *line_reader_open(const char *path, Error *error) {
 
 void line_reader_close(LineReader *reader) {
     if (!reader) return;
-    if (reader->stream != stdin) fclose(reader->stream);
+    text_input_close(reader->input);
     content_hash_destroy(reader->hash);
     free(reader->name);
     free(reader->buffer);
@@ -60,8 +57,9 @@ static bool fill(LineReader *reader, Error *error) {
         reader->start = 0;
     }
     reader->buffer = memory_grow(reader->buffer, &reader->capacity, reader->end + READ_SIZE + 1, 1);
-    const size_t got = fread(reader->buffer + reader->end, 1, READ_SIZE, reader->stream);
-    if (ferror(reader->stream)) return error_set_errno(error, "cannot read %s", reader->name);
+    size_t got;
+    if (!text_input_read(reader->input, reader->buffer + reader->end, READ_SIZE, &got, error))
+        return error_prefix(error, "%s: ", reader->name);
     content_hash_update(reader->hash, reader->buffer + reader->end, got);
     reader->end += got;
     reader->ended = got == 0;
@@ -80,6 +78,24 @@ static bool begin(LineReader *reader, Error *error) {
         return error_set(error, "%s:1: this is UTF-16; convert it with iconv -f UTF-16 -t UTF-8",
                          reader->name);
     return true;
+}
+
+bool line_names_columns(const Line *line) {
+    static const char *const names[] = {"item",       "item_id",     "itemid",      "id",
+                                        "asin",       "parent_asin", "movie_id",    "movieid",
+                                        "article_id", "product_id",  "news_id",     "user",
+                                        "user_id",    "userid",      "customer_id", "reviewer_id"};
+    static const char *const others[] = {"title",      "text",    "name",     "description",
+                                         "item_title", "items",   "item_ids", "item_id",
+                                         "item",       "history", "sequence", "behaviors"};
+    const char *tab = memchr(line->bytes, '\t', line->size);
+    const size_t first = tab ? (size_t)(tab - line->bytes) : 0, second = tab ? line->size - first - 1 : 0;
+    bool is_first = false, is_second = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        is_first |= strlen(names[i]) == first && !strncasecmp(line->bytes, names[i], first);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        is_second |= strlen(others[i]) == second && !strncasecmp(tab + 1, others[i], second);
+    return line->number == 1 && is_first && is_second;
 }
 
 /* The size of the first line that is held, or SIZE_MAX when the file ended; *terminated says whether an LF is

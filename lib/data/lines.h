@@ -1,5 +1,6 @@
 /* Text files line by line: a line ends at LF and only there. A byte order mark at the start is passed over;
- * when the first line ends in CR LF, so do all, and the CR is no part of them. */
+ * when the first line ends in CR LF, so do all, and the CR is no part of them. gzip and zstd are read, too.
+ */
 #ifndef DATA_LINES_H
 #define DATA_LINES_H
 
@@ -25,7 +26,11 @@ const char *line_reader_name(const LineReader *reader);
 /* 1: a line was read; 0: the file ended; −1: error (a line over 64 MiB is one). */
 int line_reader_next(LineReader *reader, Line *line, Error *error);
 
-/* After the end: the content hash of all bytes of the file, for provenance. A new reference. */
+/* Whether it is a file's first line and says what its columns are: "item_id TAB title", "user_id TAB items".
+ */
+bool line_names_columns(const Line *line);
+
+/* After the end: the content hash of all bytes of the text, for provenance. A new reference. */
 json_t *line_reader_content(const LineReader *reader);
 
 #endif

@@ -237,3 +237,43 @@ bert_folder() {
     [ "$status" -eq 1 ]
     [[ $output == *"1002 ids, but the encoder's vocab_size is 1000"* ]]
 }
+
+@test "compressed texts are read, and what is cut or damaged is named" {
+    printf 'a\tone\nb\ttwo\n' > items.tsv
+    pm-tokenize -q --bytes items.tsv -o want.pmt
+    gzip -c items.tsv > items.tsv.gz
+    zstd -q -c items.tsv > items.zst
+    head -n 1 items.tsv | gzip > members.gz
+    tail -n 1 items.tsv | gzip >> members.gz
+    for file in items.tsv.gz items.zst members.gz; do
+        pm-tokenize -q --bytes $file -o got.pmt
+        cmp want.pmt got.pmt
+        pm-tokenize -q --bytes < $file > got.pmt
+        cmp want.pmt got.pmt
+    done
+    head -c 20 items.tsv.gz > cut.gz
+    head -c 15 items.zst > cut.zst
+    for file in cut.gz cut.zst; do
+        run pm-tokenize --bytes $file -o no.pmt
+        [ "$status" -eq 1 ]
+        [[ $output == "pm-tokenize: $file: a compressed file that cannot be read: "* ]]
+    done
+    : | gzip > empty.gz
+    run pm-tokenize --bytes empty.gz -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"empty.gz: no items"* ]]
+    [ ! -e no.pmt ]
+}
+
+@test "a header line is noticed" {
+    printf 'item_id\ttitle\na\tone\n' > items.tsv
+    run pm-tokenize --bytes items.tsv -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"items.tsv:1: a header line; the file has none, every line is an item: take it out (tail -n +2)" ]]
+    printf 'a\tone\nitem_id\ttitle\n' > items.tsv
+    pm-tokenize -q --bytes items.tsv -o yes.pmt
+    printf 'user_id\titems\nu\ta a a a\n' > users.tsv
+    run pm-eval --baseline popularity --users users.tsv --catalog items.tsv
+    [ "$status" -eq 1 ]
+    [[ $output == *"users.tsv:1: a header line; the file has none, every line is a user"* ]]
+}
