@@ -2,6 +2,7 @@
 #include "core/options.h"
 #include "eval/baselines.h"
 #include "eval/evaluation.h"
+#include "model/lineage.h"
 #include "nn/backend/backend.h"
 
 static EvaluationRequest request = {.candidates = "kept", .unknown_items = "error"};
@@ -76,6 +77,7 @@ static Option options[] = {
      .argument = "WHAT",
      .choices = "error|drop",
      .help = "items of users that are not given: error, drop"},
+    OPTION_ANY_MODEL(request.any_model),
     {0},
 };
 
@@ -98,6 +100,7 @@ int main(int argc, char **argv) {
     if (!request.model == !request.baseline)
         options_wrong_usage(&program, "give one of --model and --baseline");
     if (request.model && !request.items) options_wrong_usage(&program, "--model needs --items");
+    if (request.any_model && !request.model) options_wrong_usage(&program, "--any-model needs --model");
     if (!request.items == !request.catalog)
         options_wrong_usage(&program, "give the items with one of --items and --catalog");
     split_from_name(split, &request.split);

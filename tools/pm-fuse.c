@@ -1,5 +1,6 @@
 #include "core/log.h"
 #include "model/fuse_stream.h"
+#include "model/lineage.h"
 #include "nn/backend/backend.h"
 
 static FuseRequest request = {.compute = "f32"};
@@ -20,6 +21,7 @@ static Option options[] = {
      .value = &request.image,
      .argument = "IMAGE.pmt",
      .help = "last hidden states of the images"},
+    OPTION_ANY_MODEL(request.any_model),
     OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
     {0},
 };

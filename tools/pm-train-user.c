@@ -1,4 +1,5 @@
 #include "core/log.h"
+#include "model/lineage.h"
 #include "nn/backend/backend.h"
 #include "train/train_job.h"
 
@@ -82,6 +83,7 @@ static const Option own_options[] = {
      .argument = "WHAT",
      .choices = "error|drop",
      .help = "items of users that no stream has: error, drop"},
+    OPTION_ANY_MODEL(request.any_model),
     {.name = "memory",
      .kind = OPTION_INTEGER,
      .value = &request.memory,
@@ -112,6 +114,8 @@ static bool was_given(const char *name) {
 }
 
 static bool run(Error *error) {
+    request.text_config_given = was_given("text-config");
+    request.image_config_given = was_given("image-config");
     if (config && !options_read_config(&program, config, error)) return false;
     request.tower_given = was_given("tower");
     return train_job(&request, &program, error);

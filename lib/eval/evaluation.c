@@ -130,7 +130,7 @@ static bool report(const Evaluation *evaluation, Error *error) {
 
 static bool run(Evaluation *evaluation, Error *error) {
     const EvaluationRequest *request = evaluation->request;
-    const RankerFiles files = {request->model, request->items, request->catalog};
+    const RankerFiles files = {request->model, request->items, request->catalog, request->any_model};
     return ranker_open(&evaluation->ranker, &files, error) && read_behaviours(evaluation, error) &&
            rank(evaluation, error) && report(evaluation, error);
 }

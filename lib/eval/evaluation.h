@@ -12,7 +12,7 @@ typedef struct EvaluationRequest {
     Split split;
     Cutoffs cutoffs;
     const char *ranks; /* a file for user TAB rank; NULL: none */
-    bool json, cold;
+    bool json, cold, any_model;
     int64_t max_seq_len, min_seq_len; /* of a baseline; 0 with a model: the model's own */
 } EvaluationRequest;
 

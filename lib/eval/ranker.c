@@ -20,6 +20,7 @@ static bool load_model(Ranker *ranker, Error *error) {
         fine = ranker->recommender &&
                model_file_read(reader, ranker->recommender->parameters, &filter, &found, error) &&
                model_file_check_complete(ranker->recommender->parameters, path, error);
+        if (fine) ranker->model = lineage_keep(reader);
     }
     stream_reader_close(reader);
     return fine;
@@ -34,7 +35,8 @@ static bool read_items(Ranker *ranker, Error *error) {
     if (files->model && ranker->vectors.width != (size_t)ranker->settings.dim)
         return error_set(error, "%s: vectors of %zu, but the model's are of %" PRId64, files->items,
                          ranker->vectors.width, ranker->settings.dim);
-    return true;
+    const Lineage items = {files->items, ranker->vectors.header, ranker->vectors.content};
+    return !files->model || files->any_model || lineage_check_items(&items, &ranker->model, error);
 }
 
 /* For user encoders that see the padding item: pm-fuse put its vector into the header. Over given vectors,
@@ -65,6 +67,7 @@ bool ranker_open(Ranker *ranker, const RankerFiles *files, Error *error) {
 
 void ranker_close(Ranker *ranker) {
     recommender_destroy(ranker->recommender);
+    lineage_free(&ranker->model);
     feature_store_free(&ranker->vectors);
     catalogue_free(&ranker->catalogue);
     free(ranker->padding);

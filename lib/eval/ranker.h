@@ -5,15 +5,18 @@
 
 #include "data/catalogue.h"
 #include "eval/scorer.h"
+#include "model/lineage.h"
 
 /* Of the items there is one, a stream of vectors or a catalogue; a model (NULL: none) needs vectors. */
 typedef struct RankerFiles {
     const char *model, *items, *catalog;
+    bool any_model; /* vectors that another model is known to have made will do */
 } RankerFiles;
 
 typedef struct Ranker {
     RankerFiles files;
-    Settings settings;        /* the model's, or the default ones */
+    Settings settings; /* the model's, or the default ones */
+    Lineage model;
     Recommender *recommender; /* with the user encoder alone; NULL: no model */
     FeatureStore vectors;
     Catalogue catalogue;

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "model/item_names.h"
+#include "model/lineage.h"
 #include "model/model_file.h"
 #include "model/recommender.h"
 #include "stream/join.h"
@@ -86,7 +87,7 @@ static bool load_model(Job *job, StreamReader *reader, Error *error) {
     const bool id = job->settings.tower == TOWER_ID;
     const RecommenderInputs inputs = {
         .item_towers = !id, .text_width = job->sides[TEXT].width, .image_width = job->sides[IMAGE].width};
-    const ModelFilter filter = {.keep = id ? "id_encoder." : NULL};
+    const ModelFilter filter = {.keep = id ? ITEM_TENSORS : NULL};
     ModelFound found;
     job->recommender = recommender_create(&job->settings, &inputs, error);
     return job->recommender &&
@@ -134,8 +135,7 @@ static bool open_writer(Job *job, const Program *program, const float *padding, 
     job->writer = stream_writer_open(job->request->output, header, error);
     json_decref(header);
     if (!job->writer) return false;
-    stream_writer_add_content(job->writer, "model", job->model_content);
-    job->model_content = NULL;
+    stream_writer_add_content(job->writer, "model", json_incref(job->model_content));
     return true;
 }
 
@@ -244,14 +244,12 @@ static bool fuse_one(Job *job, const Program *program, Error *error) {
 /* The rows of an ID tower's table under its items' names. */
 static bool copy_table(Job *job, const Program *program, Error *error) {
     const ParameterSet *set = job->recommender->parameters;
-    const Passenger *table = parameter_set_passenger(set, "id_encoder.weight");
-    NameTable *names = item_names_read(set, error);
-    if (!names) return error_prefix(error, "%s: ", job->request->model);
-    const size_t count = name_table_count(names), dim = (size_t)job->settings.dim;
-    bool fine =
-        (table && dtype_is_float(table->dtype) && table->dimensions == 2 && table->shape[0] == count + 1 &&
-         table->shape[1] == dim) ||
-        error_set(error, "%s: id_encoder.weight is not a table of %zu items", job->request->model, count);
+    const size_t dim = (size_t)job->settings.dim;
+    NameTable *names;
+    const Passenger *table = item_table_read(set, dim, &names, error);
+    if (!table) return error_prefix(error, "%s: ", job->request->model);
+    const size_t count = name_table_count(names);
+    bool fine = true;
     float *row = memory_need(dim, sizeof *row);
     for (size_t i = 0; fine && i <= count; i++) { /* row 0 is the padding item's */
         dtype_to_f32(table->dtype, (const char *)table->data + i * dim * dtype_size(table->dtype), row, dim);
@@ -279,12 +277,27 @@ static bool fuse_all(Job *job, const Program *program, Error *error) {
     return flush_window(job, program, error);
 }
 
+/* The hashes that tell are at the ends of the streams. */
+static bool check_makers(const Job *job, Error *error) {
+    const Lineage model = {job->request->model, job->model_header, job->model_content};
+    bool fine = true;
+    for (size_t side = 0; fine && !job->request->any_model && side < SIDES; side++) {
+        const StreamReader *reader = job->sides[side].reader;
+        if (!reader) continue;
+        json_t *content = stream_reader_content(reader);
+        const Lineage hidden = {stream_reader_name(reader), stream_reader_header(reader), content};
+        fine = lineage_check_hidden(&hidden, &model, side == TEXT ? MODALITY_TEXT : MODALITY_IMAGE, error);
+        json_decref(content);
+    }
+    return fine;
+}
+
 static bool run(Job *job, const Program *program, Error *error) {
     const Backend *backend = backend_find("cpu", job->request->compute, error);
     if (!backend || !open_model(job, error)) return false;
     job->tape = tape_create(backend, false);
     progress_start(&job->progress, "items", 0);
-    if (!fuse_all(job, program, error)) return false;
+    if (!fuse_all(job, program, error) || !check_makers(job, error)) return false;
     progress_finish(&job->progress);
     for (size_t side = 0; side < SIDES; side++)
         if (job->sides[side].reader)

@@ -42,3 +42,17 @@ NameTable *item_names_read(const ParameterSet *set, Error *error) {
     }
     return names;
 }
+
+const Passenger *item_table_read(const ParameterSet *set, size_t dim, NameTable **names, Error *error) {
+    const Passenger *table = parameter_set_passenger(set, ITEM_TABLE_TENSOR);
+    *names = item_names_read(set, error);
+    if (!*names) return NULL;
+    const size_t rows = name_table_count(*names) + 1;
+    if (table && dtype_is_float(table->dtype) && table->dimensions == 2 && table->shape[0] == rows &&
+        table->shape[1] == dim)
+        return table;
+    error_set(error, ITEM_TABLE_TENSOR " is no table of %zu items, vectors of %zu", rows - 1, dim);
+    name_table_destroy(*names);
+    *names = NULL;
+    return NULL;
+}

@@ -6,6 +6,8 @@
 #include "nn/parameters.h"
 
 #define ITEM_NAMES_TENSOR "id_encoder.names"
+#define ITEM_TABLE_TENSOR "id_encoder.weight"
+#define ITEM_TENSORS "id_encoder."
 
 /* Keeps `count` names as a passenger; name(context, i) gives the one of row i + 1. */
 typedef const char *(*ItemName)(const void *context, size_t i, size_t *size);
@@ -14,5 +16,9 @@ void item_names_keep(ParameterSet *set, size_t count, ItemName name, const void 
 /* The passenger's names in their order; NULL with a message when it is missing, malformed, or holds one
  * twice. */
 NameTable *item_names_read(const ParameterSet *set, Error *error);
+
+/* An ID tower's table among the passengers, float [items + 1, dim], row 0 the padding item's, and its items'
+ * names (*names, the caller's); NULL with a message when it is not as it should be. */
+const Passenger *item_table_read(const ParameterSet *set, size_t dim, NameTable **names, Error *error);
 
 #endif

@@ -1,5 +1,7 @@
 #include "model/model_file.h"
 
+#include "core/finite.h"
+
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +64,12 @@ static bool load(StreamReader *reader, Parameter *parameter, const RecordTensor 
     return true;
 }
 
+static bool check_finite(const Parameter *parameter, Error *error) {
+    const size_t place = first_not_finite(parameter->value, parameter->count);
+    return place == SIZE_MAX || error_set(error, "tensor %s: element %zu is not finite (%g)", parameter->name,
+                                          place, (double)parameter->value[place]);
+}
+
 static void keep(StreamReader *reader, ParameterSet *set, const char *name, const RecordTensor *tensor) {
     if (record_tensor_bytes(tensor) < MOVED_BYTES)
         parameter_set_keep_passenger(set, name, strlen(name), tensor);
@@ -75,9 +83,17 @@ static bool read_record(StreamReader *reader, const Record *record, ParameterSet
     const RecordTensor *tensor = record_find(record, "value");
     if (!tensor) return error_set(error, "tensor %s has no \"value\"", record->key);
     snprintf(name, sizeof name, "%s%s", filter->prefix ? filter->prefix : "", record->key);
+    if (matches(filter, name) && filter->aside && has_prefix(filter->aside, name)) {
+        keep(reader, filter->aside_set, name, tensor);
+        found->aside++;
+        return true;
+    }
     Parameter *parameter = matches(filter, name) ? parameter_find(set, name, strlen(name)) : NULL;
-    if (parameter) {
-        if (!load(reader, parameter, tensor, error)) return false;
+    const bool given = parameter ? parameter->loaded : parameter_set_passenger(set, name) != NULL;
+    if (given && filter->only_missing) {
+        found->passed++;
+    } else if (parameter) {
+        if (!load(reader, parameter, tensor, error) || !check_finite(parameter, error)) return false;
         found->loaded++;
     } else if (matches(filter, name) && has_prefix(filter->keep, name)) {
         keep(reader, set, name, tensor);
@@ -97,7 +113,7 @@ bool model_file_read(StreamReader *reader, ParameterSet *set, const ModelFilter 
         if (!read_record(reader, &record, set, filter, found, error))
             return error_prefix(error, "%s: ", stream_reader_name(reader));
     if (status == STREAM_ERROR) return false;
-    if (filter->transfer && !found->loaded && !found->kept)
+    if (filter->transfer && !found->loaded && !found->kept && !found->aside)
         return error_set(error, "%s: no tensor of it that --transfer %s takes is one of this model's",
                          stream_reader_name(reader), filter->transfer);
     return true;

@@ -11,15 +11,20 @@ typedef struct ModelFilter {
     const char *transfer; /* NULL or "full": all; or a list of items, user, text, image and globs */
     const char *prefix;   /* put before each name of the file; NULL: none */
     const char *keep;     /* prefixes, "|" between them, of tensors that are kept as passengers; NULL: none */
+    bool only_missing;    /* tensors that another file has given are passed over */
+    const char *aside;    /* prefix of tensors that only become passengers of aside_set; NULL: none */
+    ParameterSet *aside_set;
 } ModelFilter;
 
 /* What was found in a file. */
 typedef struct ModelFound {
-    size_t loaded, kept, left;
+    size_t loaded, kept, left, aside;
+    size_t passed; /* that another file had given */
 } ModelFound;
 
 /* Reads the tensors of an open stream of kind model or encoder into the parameters of the same names. A
- * transfer that matches no parameter, and a tensor of another shape, are errors. */
+ * transfer that matches no parameter, a tensor of another shape, and a value that is not finite are errors.
+ */
 bool model_file_read(StreamReader *reader, ParameterSet *set, const ModelFilter *filter, ModelFound *found,
                      Error *error);
 

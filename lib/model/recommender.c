@@ -1,6 +1,7 @@
 #include "model/recommender.h"
 
 #include "core/memory.h"
+#include "model/item_names.h"
 
 #include <string.h>
 
@@ -35,7 +36,7 @@ static bool create_item_towers(Recommender *recommender, const RecommenderInputs
     const size_t dim = (size_t)settings->dim;
     if (settings->tower == TOWER_ID) {
         recommender->item_table = parameter_add(set, GROUP_REST, INITIAL_XAVIER_NORMAL, inputs->id_items + 1,
-                                                dim, "id_encoder.weight");
+                                                dim, ITEM_TABLE_TENSOR);
         return true;
     }
     const FusionKind *fusion = fusion_of_tower(settings, error);

@@ -5,19 +5,44 @@
 
 #include <string.h>
 
-void inputs_choose_tower(TrainRequest *request) {
-    if (request->items)
-        request->settings.tower = TOWER_VECTORS;
-    else if (request->tower_given)
-        return;
-    else if (request->text && request->image)
-        request->settings.tower = TOWER_MODAL;
-    else if (request->text)
-        request->settings.tower = TOWER_TEXT_ONLY;
-    else if (request->image)
-        request->settings.tower = TOWER_IMAGE_ONLY;
-    else
-        request->settings.tower = TOWER_ID;
+static Tower tower_of_streams(const TrainRequest *request) {
+    if (request->items) return TOWER_VECTORS;
+    if (request->text) return request->image ? TOWER_MODAL : TOWER_TEXT_ONLY;
+    return request->image ? TOWER_IMAGE_ONLY : TOWER_ID;
+}
+
+/* A stream or a file that the tower does not read was given by mistake. */
+static bool check_read(const TrainRequest *request, const char *option, const char *path, bool read,
+                       Error *error) {
+    const char *tower = tower_name(request->settings.tower);
+    if (!path == !read) return true;
+    return error_set(error, read ? "the tower %s needs --%s" : "the tower %s does not read --%s", tower,
+                     option);
+}
+
+static bool check_side(const TrainRequest *request, const Side *side, bool read, Error *error) {
+    const SideKind *kind = side->kind;
+    if (!check_read(request, kind->name, side->path, read, error)) return false;
+    if (side->weights_path && !read)
+        return check_read(request, kind->encoder_option, side->weights_path, read, error);
+    if (side->config_given && side->weights_path)
+        return error_set(error, "--%s is not read beside --%s, whose file says the architecture itself",
+                         kind->config_option, kind->encoder_option);
+    return !side->config_given || read ||
+           check_read(request, kind->config_option, side->config_path, read, error);
+}
+
+bool inputs_choose_tower(const TrainInputs *inputs, TrainRequest *request, Error *error) {
+    Settings *settings = &request->settings;
+    bool reads[MODALITIES];
+    if (!request->tower_given) settings->tower = tower_of_streams(request);
+    if (!recommender_modalities(settings, &reads[MODALITY_TEXT], &reads[MODALITY_IMAGE], error) ||
+        !check_read(request, "items", request->items, settings->tower == TOWER_VECTORS, error) ||
+        !check_read(request, "catalog", request->catalog, settings->tower == TOWER_ID, error))
+        return false;
+    for (Modality modality = MODALITY_TEXT; modality < MODALITIES; modality++)
+        if (!check_side(request, &inputs->sides[modality], reads[modality], error)) return false;
+    return true;
 }
 
 static FeatureStore *read_store(const TrainRequest *request, const char *path, Error *error) {
@@ -29,8 +54,6 @@ static FeatureStore *read_store(const TrainRequest *request, const char *path, E
 
 static bool read_side(Side *side, const TrainRequest *request, Error *error) {
     const char *name = side->kind->name;
-    if (!side->path)
-        return error_set(error, "the tower %s needs --%s", tower_name(request->settings.tower), name);
     const FeatureStore *store = side->store = read_store(request, side->path, error);
     if (!store) return false;
     if (store->kind == side->kind->raw_kind ||
@@ -49,16 +72,10 @@ static bool read_vectors(TrainInputs *inputs, TrainRequest *request, Error *erro
 }
 
 static bool read_streams(TrainInputs *inputs, TrainRequest *request, Error *error) {
-    bool reads[MODALITIES];
-    if (request->settings.tower == TOWER_VECTORS) return read_vectors(inputs, request, error);
-    if (request->settings.tower == TOWER_ID)
-        return request->catalog
-                   ? catalogue_read(&inputs->catalogue, request->catalog, error)
-                   : error_set(error, "the ID tower needs --catalog items.tsv for its item names");
-    if (!recommender_modalities(&request->settings, &reads[MODALITY_TEXT], &reads[MODALITY_IMAGE], error))
-        return false;
-    for (Modality modality = MODALITY_TEXT; modality < MODALITIES; modality++)
-        if (reads[modality] && !read_side(&inputs->sides[modality], request, error)) return false;
+    if (request->items) return read_vectors(inputs, request, error);
+    if (request->catalog) return catalogue_read(&inputs->catalogue, request->catalog, error);
+    for (Side *side = inputs->sides; side < inputs->sides + MODALITIES; side++)
+        if (side->path && !read_side(side, request, error)) return false;
     return true;
 }
 

@@ -17,8 +17,9 @@ typedef struct TrainInputs {
     bool has_source, has_behaviours;
 } TrainInputs;
 
-/* Without --tower the streams say which it is. */
-void inputs_choose_tower(TrainRequest *request);
+/* Without --tower the streams say which it is. A stream that the tower needs and that is not given, and one
+ * that it does not read, are errors. */
+bool inputs_choose_tower(const TrainInputs *inputs, TrainRequest *request, Error *error);
 
 /* Reads all streams and the behaviours. `inputs` starts from {0} and is given to inputs_free also on failure.
  * The width of given vectors becomes the setting dim. */

@@ -13,8 +13,10 @@ typedef struct SideKind {
     const char *name;           /* of the option that gives the stream */
     const char *raw;            /* what a stream holds that no block was applied to */
     const char *encoder_option; /* that gives the encoder's weights */
+    const char *config_option;  /* that gives its architecture alone */
     const char *encoder_key;    /* of its configuration in a model's header */
     const char *prefix;         /* of its tensors in a model */
+    const char *projection;     /* what carries its last hidden states on */
     FeatureKind raw_kind;
     ParameterGroup group; /* of its parameters */
 } SideKind;
@@ -27,6 +29,8 @@ typedef struct Side {
     EncoderConfig encoder;
     StreamReader *weights; /* of an encoder; read once, so that a pipe will do */
     json_t *weights_content;
+    bool config_given; /* config_path, on the command line */
+    bool from_init;    /* what goes on from the stream has values of --init */
 } Side;
 
 extern const SideKind side_kinds[MODALITIES];

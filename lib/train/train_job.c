@@ -18,11 +18,13 @@ static void take_paths(TrainJob *job) {
     job->inputs.sides[MODALITY_TEXT] = (Side){.kind = &side_kinds[MODALITY_TEXT],
                                               .path = request->text,
                                               .weights_path = request->text_encoder,
-                                              .config_path = settings->text_config};
+                                              .config_path = settings->text_config,
+                                              .config_given = request->text_config_given};
     job->inputs.sides[MODALITY_IMAGE] = (Side){.kind = &side_kinds[MODALITY_IMAGE],
                                                .path = request->image,
                                                .weights_path = request->image_encoder,
-                                               .config_path = settings->image_config};
+                                               .config_path = settings->image_config,
+                                               .config_given = request->image_config_given};
 }
 
 static bool run(TrainJob *job, Program *program, Error *error) {
@@ -31,10 +33,9 @@ static bool run(TrainJob *job, Program *program, Error *error) {
     TrainWeights *weights = &job->weights;
     const TrainerOptions options = {!strcmp(request->keep, "last"), request->checkpoint, request->log};
     take_paths(job);
-    if (!weights_open(weights, inputs, request, error) || !weights_inherit_settings(weights, program, error))
-        return false;
-    inputs_choose_tower(request);
-    return inputs_read(inputs, request, error) && weights_load(weights, inputs, request, error) &&
+    return weights_open(weights, inputs, request, error) &&
+           weights_inherit_settings(weights, program, error) && inputs_choose_tower(inputs, request, error) &&
+           inputs_read(inputs, request, error) && weights_load(weights, inputs, request, error) &&
            trainer_create(&job->trainer, weights->recommender, &inputs->behaviours, &inputs->source, &options,
                           error) &&
            trainer_run(&job->trainer, error) &&

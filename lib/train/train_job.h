@@ -13,7 +13,9 @@ typedef struct TrainRequest {
     const char *unknown_items; /* "error" or "drop" */
     int64_t memory;            /* MiB that the streams may take before they go to a scratch file */
     Settings settings;
-    bool tower_given;
+    bool tower_given;                           /* on the command line or in --config */
+    bool text_config_given, image_config_given; /* on the command line */
+    bool any_model; /* hidden states that another model is known to have made will do */
 } TrainRequest;
 
 /* Settings that no option gave come from the header of --init, as far as they shape the model. */

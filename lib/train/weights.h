@@ -8,6 +8,7 @@
 typedef struct TrainWeights {
     StreamReader *init; /* --init, or NULL; read once, so that a pipe will do */
     json_t *init_content;
+    ParameterSet *aside; /* of --init: what cannot be taken as it stands there */
     Recommender *recommender;
 } TrainWeights;
 

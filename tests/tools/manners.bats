@@ -57,7 +57,7 @@ command_of() {
         pm-recommend) echo pm-recommend --model model.pmt --items items.pmt --users users.tsv -o "$out" ;;
         pm-synth) echo pm-synth encoder pipelines/configs/text-small.json -o "$out" ;;
         pm-tokenize) echo pm-tokenize --bytes items.tsv -o "$out" ;;
-        pm-train-user) echo pm-train-user --users users.tsv --text text-top.pmt --text-encoder enc.pmt \
+        pm-train-user) echo pm-train-user --users users.tsv --text text.pmt --text-encoder enc.pmt \
             --tower text-only --dim 16 --epochs 1 -o "$out" ;;
     esac
 }
