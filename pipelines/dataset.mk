@@ -2,12 +2,14 @@
 #   make dataset ITEMS=items.tsv BEHAVIOURS=users.tsv IMAGES=images/ OUT=build/mine
 # Without IMAGES only texts are used. stages.mk lists what else may be set, such as TEXT_ENCODER=xlm-r.pmt
 # TOKENIZER=sentencepiece.bpe.model TEXT_BLOCKS=10 FUSION=co_att EPOCHS=5.
-include $(dir $(lastword $(MAKEFILE_LIST)))stages.mk
+BUILD ?= build
+OUT   ?= $(BUILD)/mine
+include $(dir $(lastword $(MAKEFILE_LIST)))lock.mk
+ifdef WORK
 
-OUT        ?= $(BUILD)/mine
 ITEMS      ?=
 BEHAVIOURS ?=
-TOWERS     ?= $(if $(IMAGES),modal) text-only $(if $(IMAGES),image-only)
+TOWERS     ?= $(if $(IMAGES)$(IMAGE),modal) text-only $(if $(IMAGES)$(IMAGE),image-only)
 
 ifneq ($(and $(ITEMS),$(BEHAVIOURS)),)
 .PHONY: dataset
@@ -19,7 +21,10 @@ $(error say ITEMS=items.tsv BEHAVIOURS=users.tsv, and IMAGES=folder where there 
 endif
 
 $(foreach tower,$(TOWERS),$(eval $(tower).TOWER := $(tower))$(eval $(tower).DATASET := mine))
+RUNS := $(call runs_of,$(TOWERS))
 $(call streams,mine)
-$(foreach tower,$(TOWERS),$(call run,$(tower)))
+$(call runs,$(RUNS))
 $(foreach name,popularity co-occurrence,$(call baseline,mine,$(name)))
-$(call summary,$(OUT),$(TOWERS) popularity co-occurrence,$(TOWERS))
+$(call summary,$(OUT),$(RUNS) popularity co-occurrence,$(RUNS))
+
+endif

@@ -1,8 +1,10 @@
 # The demo: made-up data, small encoders trained from nothing, each modality alone and both together, beside
 # the baselines. make demo leaves build/demo/results.tsv and build/demo/curves.svg.
-include $(dir $(lastword $(MAKEFILE_LIST)))stages.mk
-
+BUILD ?= build
 OUT   ?= $(BUILD)/demo
+include $(dir $(lastword $(MAKEFILE_LIST)))lock.mk
+ifdef WORK
+
 SYNTH ?= --items 1200 --users 2500 --seed 1
 
 TOWERS     := modal text-only image-only
@@ -17,10 +19,13 @@ TOKENIZER  := $(data)/vocab.txt
 demo: $(OUT)/results.tsv $(OUT)/curves.svg
 	$(call show,$(OUT))
 
-$(call stage,$(ITEMS) $(BEHAVIOURS) $(TOKENIZER),,pm-synth data $(data) $(SYNTH))
+$(call stage,$(ITEMS) $(BEHAVIOURS) $(TOKENIZER) $(IMAGES),,pm-synth data $(data) $(SYNTH))
 
 $(foreach tower,$(TOWERS),$(eval $(tower).TOWER := $(tower))$(eval $(tower).DATASET := demo))
+RUNS := $(call runs_of,$(TOWERS))
 $(call streams,demo)
-$(foreach tower,$(TOWERS),$(call run,$(tower)))
+$(call runs,$(RUNS))
 $(foreach name,popularity co-occurrence,$(call baseline,demo,$(name)))
-$(call summary,$(OUT),$(TOWERS) popularity co-occurrence,$(TOWERS))
+$(call summary,$(OUT),$(RUNS) popularity co-occurrence,$(RUNS))
+
+endif

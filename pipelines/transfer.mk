@@ -5,9 +5,11 @@
 # Without files of one's own, source and target are two made-up domains. Others:
 #   make transfer source.ITEMS=… source.BEHAVIOURS=… source.IMAGES=… target.ITEMS=… target.BEHAVIOURS=…
 #                 target.IMAGES=… TOKENIZER=… SETTINGS=pipelines/paper.mk
-include $(dir $(lastword $(MAKEFILE_LIST)))stages.mk
+BUILD ?= build
+OUT   ?= $(BUILD)/transfer
+include $(dir $(lastword $(MAKEFILE_LIST)))lock.mk
+ifdef WORK
 
-OUT ?= $(BUILD)/transfer
 source.OUT := $(OUT)/source
 target.OUT := $(OUT)/target
 
@@ -18,7 +20,7 @@ $(eval $(1).ITEMS := $(2)/items.tsv)
 $(eval $(1).BEHAVIOURS := $(2)/users.tsv)
 $(eval $(1).IMAGES := $(2)/images)
 $(eval $(1).TOKENIZER := $(2)/vocab.txt)
-$(call stage,$(2)/items.tsv $(2)/users.tsv $(2)/vocab.txt,,pm-synth data $(2) $(3))
+$(call stage,$(2)/items.tsv $(2)/users.tsv $(2)/vocab.txt $(2)/images,,pm-synth data $(2) $(3))
 endef
 $(call domain,source,$(or $(SOURCE_SYNTH),--domain A --items 1200 --users 2500))
 $(call domain,target,$(or $(TARGET_SYNTH),--domain B --items 600 --users 600))
@@ -49,9 +51,13 @@ pretrain: $(OUT)/source/results.tsv $(OUT)/source/curves.svg
 transfer: $(OUT)/target/results.tsv $(OUT)/target/curves.svg
 	$(call show,$(OUT)/target)
 
+SOURCE_RUNS := $(call runs_of,pretrain)
+TARGET_RUNS := $(call runs_of,$(TRANSFERS))
 $(call streams,source)
 $(call streams,target)
-$(foreach name,pretrain $(TRANSFERS),$(call run,$(name)))
+$(call runs,$(SOURCE_RUNS) $(TARGET_RUNS))
 $(foreach set,source target,$(foreach name,popularity co-occurrence,$(call baseline,$(set),$(name))))
-$(call summary,$(OUT)/source,pretrain popularity co-occurrence,pretrain)
-$(call summary,$(OUT)/target,$(TRANSFERS) popularity co-occurrence,$(TRANSFERS))
+$(call summary,$(OUT)/source,$(SOURCE_RUNS) popularity co-occurrence,$(SOURCE_RUNS))
+$(call summary,$(OUT)/target,$(TARGET_RUNS) popularity co-occurrence,$(TARGET_RUNS))
+
+endif
