@@ -2,15 +2,22 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct {
-    const char *name;
+    char name[128];
     LogLevel level;
 } options = {"pm", LOG_NORMAL};
 
 void log_open(const char *name, LogLevel level) {
-    options.name = name;
+    const char *label = getenv("PM_LABEL");
+    snprintf(options.name, sizeof options.name, "%s%s%s", name, label && *label ? " " : "",
+             label ? label : "");
     options.level = level;
+}
+
+const char *log_name(void) {
+    return options.name;
 }
 
 LogLevel log_level(void) {

@@ -6,8 +6,10 @@
 
 typedef enum LogLevel { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE } LogLevel;
 
-/* Names the program in front of every message. `name` must outlive the program's use of the log. */
+/* Names the program in front of every message and of progress, and behind it the environment's PM_LABEL, by
+ * which several runs at the same time are told apart. */
 void log_open(const char *name, LogLevel level);
+const char *log_name(void);
 LogLevel log_level(void);
 
 /* Errors and warnings are always printed; reports unless -q; details only with -v. */

@@ -27,10 +27,10 @@ void progress_update(Progress *progress, uint64_t done) {
     progress->shown = now;
     const double rate = (double)done / (now - progress->started + 1e-9);
     if (progress->total)
-        fprintf(stderr, "\r\033[K%" PRIu64 "/%" PRIu64 " %s  %.0f/s  %.0f s left", done, progress->total,
-                progress->noun, rate, (double)(progress->total - done) / (rate + 1e-9));
+        fprintf(stderr, "\r\033[K%s: %" PRIu64 "/%" PRIu64 " %s  %.0f/s  %.0f s left", log_name(), done,
+                progress->total, progress->noun, rate, (double)(progress->total - done) / (rate + 1e-9));
     else
-        fprintf(stderr, "\r\033[K%" PRIu64 " %s  %.0f/s", done, progress->noun, rate);
+        fprintf(stderr, "\r\033[K%s: %" PRIu64 " %s  %.0f/s", log_name(), done, progress->noun, rate);
 }
 
 void progress_finish(Progress *progress) {

@@ -8,13 +8,18 @@ setup() {
     mkdir bin
     cat > bin/pm-fake <<'END'
 #!/bin/bash
-# Notes the call and makes what the options name. FAILS names a tool that prints a part and fails; SLOW makes
-# the encoders wait for each other.
+# Notes the call and makes what the options name. FAILS names a tool that prints a part and fails; NEWER one that
+# has another version; SLOW makes the encoders wait for each other, and HOLD pm-tokenize for a file called go.
 tool=${0##*/}
+[ "$1" != --version ] || { [ "$tool" = "${NEWER:-}" ] && echo "$tool 2" || echo "$tool 1"; exit; }
 echo "$tool $*" >> "$CALLS"
-[ "$tool" = pm-eval ] && printf '{"split": "valid", "HR@10": 0.25, '
+checkpoint=$(sed -n 's/.*--checkpoint \([^ ]*\).*/\1/p' <<< "$*")
+[ -z "$checkpoint" ] || { [ ! -e "$checkpoint" ] || echo "resumed ${checkpoint#out/}" >> "$CALLS"; echo half > "$checkpoint"; }
+case $* in *seed-2*) hits=0.5 ;; *seed-3*) hits=0.125 ;; *) hits=0.25 ;; esac
+[ "$tool" = pm-eval ] && printf '{"split": "valid", "HR@10": %s, ' $hits
 [ "$tool" = "${FAILS:-}" ] && exit 1
 [ "$tool" = pm-eval ] && echo '"NDCG@10": 0.125}'
+[ "$tool" = pm-tokenize ] && [ -n "${HOLD:-}" ] && for i in {1..100}; do [ -e go ] && break; sleep 0.05; done
 if [ "$tool $1" = "pm-synth data" ]; then
     mkdir -p "$2/images"
     touch "$2/images/a.jpg" "$2/vocab.txt" "$2/items.tsv" "$2/users.tsv"
@@ -39,6 +44,7 @@ END
     done
     mkdir images
     touch items.tsv users.tsv images/a.jpg images/b.jpg text.pmt image.pmt
+    unset MAKEFLAGS MAKELEVEL
 }
 
 pipeline() { # NAME ARGUMENTS…
@@ -140,8 +146,7 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
 @test "changed behaviours train and evaluate, and encode nothing from the start" {
     dataset
     ran
-    sleep 0.05
-    touch users.tsv
+    echo changed > users.tsv
     dataset
     [ "$(ran)" = "pm-encode-image pm-encode-text pm-eval pm-fuse pm-train-user " ]
 }
@@ -226,6 +231,193 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
     pipeline transfer OUT=out pretrain
     [ "$(grep -c '^pm-train-user' calls)" = 1 ]
     [ ! -e out/target/tokens.pmt ]
+}
+
+# What stands in a folder: names, times and content.
+state() {
+    find "$1" -type f -printf '%p %T@ ' -exec sha256sum {} \; | sort
+}
+
+@test "make -n and a command line that is refused change nothing" {
+    dataset -n
+    run dataset ITEMS=absent.tsv
+    [ "$status" = 2 ]
+    [ ! -e out ]
+    dataset
+    ran
+    state out > before
+    dataset -n LR=1e-3 MAX_TOKENS=7
+    run dataset ITEMS=absent.tsv LR=1e-3
+    [ "$status" = 2 ]
+    state out > after
+    cmp before after
+    dataset
+    [ "$(ran)" = "" ]
+}
+
+@test "inputs that are not there, and paths with spaces, are named in one line" {
+    for wrong in ITEMS=absent.tsv BEHAVIOURS=absent.tsv IMAGES=absent TEXT_ENCODER=absent.pmt TOKENIZER=absent TEXT=absent.pmt; do
+        run dataset "$wrong"
+        [ "$status" = 2 ]
+        [[ "$output" == *"${wrong%=*} is \"${wrong#*=}\": there is no such file"* ]]
+        [ "$(grep -vc '^make: \*\*\* .*Error 2$' <<< "$output")" = 1 ]
+    done
+    mkdir "my data"
+    cp items.tsv "my data"
+    for wrong in "ITEMS=my data/items.tsv" "IMAGES=my data" "OUT=my out"; do
+        run dataset "$wrong"
+        [ "$status" = 2 ]
+        [[ "$output" == *"${wrong%=*} is \"${wrong#*=}\": a path must have no spaces"* ]]
+    done
+    [ ! -e out ]
+    [ "$(ran)" = "" ]
+}
+
+@test "two makes in one folder exclude each other" {
+    HOLD=1 dataset > first 2>&1 &
+    for i in {1..100}; do ! grep -q pm-tokenize calls || break; sleep 0.05; done
+    run dataset LR=1e-3
+    [ "$status" = 2 ]
+    [[ "$output" == *"out is in use by another make"* ]]
+    [ "$(grep -vc '^make: \*\*\* .*Error 99$' <<< "$output")" = 1 ]
+    touch go
+    wait $!
+    not grep -q 1e-3 calls
+    ran
+    dataset
+    [ "$(ran)" = "" ]
+}
+
+@test "a finished stage that is made again says why" {
+    dataset > first
+    not grep 'made again' first
+    dataset text-only.EPOCHS=7 > second
+    grep -qxF 'out/text-only/model.pmt is made again: its command has "7" where it had "10"' second
+    grep -qxF 'out/text-only/text-top.pmt is made again: because of out/text-only/model.pmt' second
+    echo changed > users.tsv
+    dataset text-only.EPOCHS=7 > third
+    grep -qxF 'out/modal/model.pmt is made again: because of users.tsv' third
+}
+
+@test "why lists what would be made, and because of what, and makes nothing" {
+    dataset
+    ran
+    dataset -n WHY=yes > reasons
+    not grep out/ reasons
+    echo other > items.tsv
+    dataset -n WHY=yes > reasons
+    grep -qxF 'out/tokens.pmt: because of items.tsv' reasons
+    grep -qxF 'out/text.pmt: because of out/tokens.pmt' reasons
+    rm out/image.pmt
+    dataset -n WHY=yes > reasons
+    grep -qxF 'out/image.pmt: it is not there yet' reasons
+    [ "$(ran)" = "" ]
+}
+
+@test "inputs that were touched or copied but hold the same run nothing again" {
+    dataset
+    ran
+    sleep 0.05
+    touch items.tsv users.tsv text.pmt image.pmt images images/*
+    cp -r images copy && rm -r images && mv copy images
+    dataset -n > listed
+    not grep '^pm-' listed
+    dataset
+    [ "$(ran)" = "" ]
+}
+
+@test "another version of a tool runs its stages again" {
+    dataset
+    ran
+    NEWER=pm-fuse dataset > said
+    [ "$(ran)" = "pm-eval pm-fuse " ]
+    grep -q 'modal/items.pmt is made again: its command has "2\]" where it had "1\]"' said
+}
+
+@test "an interrupted training goes on; with another command or other inputs it begins anew" {
+    text() { pipeline dataset OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv "$@"; }
+    FAILS=pm-train-user text || true
+    [ -e out/text-only/training.pmt ]
+    FAILS=pm-train-user text || true
+    [ "$(grep -c '^resumed text-only/training.pmt' calls)" = 1 ]
+    FAILS=pm-train-user text LR=1e-3 || true
+    echo changed > users.tsv
+    FAILS=pm-train-user text LR=1e-3 || true
+    [ "$(grep -c '^resumed' calls)" = 1 ]
+    text LR=1e-3
+    [ "$(grep -c '^resumed' calls)" = 2 ]
+    [ -z "$(ls out/text-only | grep training)" ]
+    text LR=5e-4
+    [ "$(grep -c '^resumed' calls)" = 2 ]
+}
+
+@test "missing and broken images and unknown items are told to every stage that asks" {
+    dataset MISSING=zero BROKEN=skip
+    grep -q '^pm-imgpack .*--missing zero --broken skip' calls
+    [ "$(grep -c '^pm-train-user.* --unknown-items drop' calls)" = 3 ]
+    [ "$(grep -c '^pm-eval.* --unknown-items drop' calls)" = 10 ]
+    ran
+    dataset OUT=plain UNKNOWN_ITEMS=drop
+    grep -q '^pm-imgpack .*--missing error --broken error' calls
+    [ "$(grep -c '^pm-train-user.* --unknown-items drop' calls)" = 3 ]
+    dataset OUT=strict
+    [ "$(grep -c '^pm-eval.* --unknown-items error' calls)" = 10 ]
+}
+
+@test "a foreign encoder stands in for ours by one line" {
+    printf '#!/bin/bash\necho "numpy $*" >> "$CALLS"\ncat > "${@: -1}"\n' > bin/encode
+    chmod +x bin/encode
+    echo 'ENCODE_TEXT := encode --width 64' > mine.mk
+    pipeline dataset OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv SETTINGS=mine.mk
+    grep -qx 'numpy --width 64 -o out/text.pmt' calls
+    grep -q '^pm-train-user.*--text out/text.pmt --objective' calls
+    grep -q '^pm-fuse.*--text out/text.pmt' calls
+    not grep -q 'text-encoder\|^pm-encode' calls
+}
+
+@test "a ready stream is an input" {
+    echo ready > mine.pmt
+    pipeline dataset OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv TEXT=mine.pmt IMAGE=image.pmt
+    [ "$(grep -c '^pm-train-user' calls)" = 3 ]
+    grep -q 'pm-train-user.*--tower modal --text mine.pmt --image image.pmt --fusion' calls
+    grep -q 'pm-fuse --model out/modal/model.pmt --text mine.pmt --image image.pmt' calls
+    [ "$(ran)" = "pm-eval pm-fuse pm-train-user " ]
+    pipeline dataset OUT=above ITEMS=items.tsv BEHAVIOURS=users.tsv TEXT=mine.pmt TEXT_ENCODER=text.pmt
+    grep -q 'pm-train-user.*--text mine.pmt --text-encoder text.pmt' calls
+    grep -q 'pm-encode-text --model above/text-only/model.pmt -o above/text-only/text-top.pmt mine.pmt' calls
+}
+
+@test "an encoder is a Hugging Face folder, whose tokenizer is used" {
+    mkdir xlmr
+    echo '{}' > xlmr/config.json
+    echo weights > xlmr/model.safetensors
+    text() { pipeline dataset OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv TEXT_ENCODER=xlmr "$@"; }
+    text
+    grep -q '^pm-import --encoder xlmr -o out/text-encoder.pmt' calls
+    grep -q '^pm-tokenize --encoder xlmr --max-tokens 50' calls
+    ran
+    echo others > xlmr/model.safetensors
+    text -n > listed
+    grep -q '^pm-import' listed
+}
+
+@test "seeds and grids are runs of their own, and seeds one line of the table" {
+    grid() { dataset TOWERS=text-only TEXT_ENCODER=c.json TEXT_BLOCKS=0 LRS="1e-3 5e-4" "$@"; }
+    echo '{}' > c.json
+    grid SEEDS="1 2"
+    [ "$(grep -c '^pm-train-user' calls)" = 4 ]
+    grep -q 'pm-train-user.*--text-encoder out/text-encoder-2.pmt.* --lr 1e-3 .* --seed 2 .*-o out/text-only-lr-1e-3/seed-2/model.pmt' calls
+    ran
+    grid SEEDS="1 2 3"
+    [ "$(grep -c '^pm-train-user' calls)" = 2 ]
+    [ "$(grep -c '^pm-synth encoder' calls)" = 1 ]
+    cat > wanted <<END
+run	split	HR@10	NDCG@10	HR@10_lowest	HR@10_highest	NDCG@10_lowest	NDCG@10_highest	runs
+text-only-lr-1e-3	valid	0.291667	0.125	0.125	0.5	0.125	0.125	3
+text-only-lr-5e-4	valid	0.291667	0.125	0.125	0.5	0.125	0.125	3
+popularity	valid	0.25	0.125	0.25	0.25	0.125	0.125	1
+END
+    head -n 4 out/results.tsv | diff - wanted
 }
 
 @test "results names a file without figures" {

@@ -19,6 +19,7 @@
 }
 
 @test "README.md names every tool and every setting with its default" {
+    cd "$BATS_TEST_TMPDIR"
     for tool in $(cd "$PROJECT/tools" && ls pm-*.c); do
         grep -q "\`${tool%.c}\`" "$PROJECT/README.md"
     done
@@ -29,4 +30,24 @@
         value=$(sed 's/[][]//g; s/0\.0001/1e-4/' <<< "$value")
         [ "$option" = --tower ] || [[ "$row" == *"$value"* ]] || { echo "$option is $value: $row"; return 1; }
     done < settings
+}
+
+@test "README.md's defaults of the pipelines are those of stages.mk" {
+    cd "$BATS_TEST_TMPDIR"
+    touch items.tsv users.tsv
+    mkdir images
+    sed -n '/^| variable | default/,/^$/p' "$PROJECT/README.md" | sed '1,2d; /^$/d' > rows
+    [ "$(wc -l < rows)" -gt 12 ]
+    printf 'include %s/pipelines/dataset.mk\nvalue: ; @echo "$(strip $(call of,mine,$(NAME)))"\n' "$PROJECT" > ask.mk
+    ask() { make --no-print-directory -f ask.mk LOCKED=out OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv IMAGES=images NAME="$1" value; }
+    while IFS='|' read -r _ names defaults _; do
+        read -ra names <<< "$(tr -d '`,' <<< "$names")"
+        IFS=', ' read -ra values <<< "$defaults"
+        case ${names[0]} in *ENCODE* | TOKENIZER | TEXT* | TOWERS | TRAIN | SETTINGS) [ "${names[0]}" = TEXT_BLOCKS ] || continue ;; esac
+        [ "${#names[@]}" = "${#values[@]}" ]
+        for i in "${!names[@]}"; do
+            [ "$(dataset=mine ask "${names[i]}")" = "${values[i]}" ] || { echo "${names[i]}: ${values[i]}"; return 1; }
+        done
+    done < rows
+    [ "$(ask TOWERS)" = "modal text-only image-only" ]
 }

@@ -37,6 +37,15 @@ stage() { "$python" "$PROJECT/formats/examples/numpy_stage.py" "$@"; }
     pm-eval -q --model out-model.pmt --items out-items.pmt --users users.tsv --json | jq -e '.users == 30'
 }
 
+@test "the pipelines take it in by one line" {
+    sed "s|python3 formats|$python $PROJECT/formats|" "$PROJECT/pipelines/foreign.mk" > foreign.mk
+    [ "$(wc -l < foreign.mk)" -le 10 ]
+    make --no-print-directory -f "$PROJECT/pipelines/dataset.mk" OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv \
+        EPOCHS=1 SETTINGS=foreign.mk > out.said 2>&1 || { cat out.said; return 1; }
+    [ "$(pm-cat --header out/text-only/items.pmt | jq -r '.. | .tool? // empty' | grep -c numpy_stage)" -ge 1 ]
+    [ "$(wc -l < out/results.tsv)" = 7 ]
+}
+
 @test "the same bytes again, and another seed gives others" {
     stage tokens.pmt -o out-1.pmt
     stage tokens.pmt -o out-2.pmt
