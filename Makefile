@@ -56,7 +56,7 @@ CPPFLAGS += -DWITH_ONEDNN
 LDLIBS   += -ldnnl
 endif
 
-SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)
+SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*/*.c lib/*/*.cc)
 OBJECTS := $(patsubst %,$(BUILD)/%.o,$(SOURCES))
 TOOLS   := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/pm-*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c)) $(BUILD)/unit/test_fibers
@@ -160,7 +160,7 @@ lint: ## clang-format (check), cppcheck, clang-tidy
 	clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --error-exitcode=1 -j $(shell nproc) --std=c11 --enable=warning,performance,portability \
 	    --library=tests/cppcheck.cfg --suppress=readdirCalled \
-	    --suppress=invalidFunctionArg:lib/nn/softmax.h -Ilib -D_GNU_SOURCE lib tools
+	    --suppress=invalidFunctionArg:lib/nn/backend/cpu/softmax.h -Ilib -D_GNU_SOURCE lib tools
 	printf '%s\n' $(filter lib/%.c tools/%.c,$(C_FILES)) | \
 	    xargs -P $(shell nproc) -n 8 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY) 2> /dev/null' tidy
 

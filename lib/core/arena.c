@@ -16,15 +16,16 @@ typedef struct Block {
 } Block;
 
 struct Arena {
+    ArenaSource source;
     Block *blocks; /* the newest first; pieces come from it */
     Block *spare;  /* the largest that a rewind set free, or NULL: taken again before memory is asked for */
     size_t used, peak;
 };
 
-static void blocks_destroy(Block *block) {
+static void blocks_destroy(const Arena *arena, Block *block) {
     while (block) {
         Block *next = block->next;
-        free(block->bytes);
+        arena->source.release(block->bytes, block->size);
         free(block);
         block = next;
     }
@@ -33,11 +34,24 @@ static void blocks_destroy(Block *block) {
 static void set_free(Arena *arena, Block *block) {
     block->next = NULL;
     if (arena->spare && arena->spare->size >= block->size) {
-        blocks_destroy(block);
+        blocks_destroy(arena, block);
         return;
     }
-    blocks_destroy(arena->spare);
+    blocks_destroy(arena, arena->spare);
     arena->spare = block;
+}
+
+static void *take_from_host(size_t size) {
+    const bool large = size >= LARGE_PAGE;
+    void *bytes = aligned_alloc(large ? LARGE_PAGE : ALIGNMENT, size);
+    if (!bytes) memory_end(1, size);
+    if (large) madvise(bytes, size, MADV_HUGEPAGE); /* fewer faults; no harm where there are none */
+    return bytes;
+}
+
+static void release_to_host(void *bytes, size_t size) {
+    (void)size;
+    free(bytes);
 }
 
 static Block *block_create(Arena *arena, size_t size, Block *next) {
@@ -48,25 +62,28 @@ static Block *block_create(Arena *arena, size_t size, Block *next) {
         block->used = 0;
         return block;
     }
-    const bool large = size >= LARGE_PAGE;
-    if (large) size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    if (size >= LARGE_PAGE) size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
     block = memory_need(1, sizeof *block);
-    block->bytes = aligned_alloc(large ? LARGE_PAGE : ALIGNMENT, size);
-    if (!block->bytes) memory_end(1, size);
-    if (large) madvise(block->bytes, size, MADV_HUGEPAGE); /* fewer faults; no harm where there are none */
+    block->bytes = arena->source.take(size);
     block->size = size;
     block->next = next;
     return block;
 }
 
 Arena *arena_create(void) {
-    return memory_need(1, sizeof(Arena));
+    return arena_create_from((ArenaSource){take_from_host, release_to_host});
+}
+
+Arena *arena_create_from(ArenaSource source) {
+    Arena *arena = memory_need(1, sizeof *arena);
+    arena->source = source;
+    return arena;
 }
 
 void arena_destroy(Arena *arena) {
     if (!arena) return;
-    blocks_destroy(arena->blocks);
-    blocks_destroy(arena->spare);
+    blocks_destroy(arena, arena->blocks);
+    blocks_destroy(arena, arena->spare);
     free(arena);
 }
 
@@ -93,8 +110,8 @@ void *arena_take_zeroed(Arena *arena, size_t count, size_t size) {
 
 void arena_reset(Arena *arena) {
     if (arena->blocks && arena->blocks->next) {
-        blocks_destroy(arena->blocks);
-        blocks_destroy(arena->spare);
+        blocks_destroy(arena, arena->blocks);
+        blocks_destroy(arena, arena->spare);
         arena->spare = NULL;
         arena->blocks = block_create(arena, arena->peak, NULL);
     }

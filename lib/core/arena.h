@@ -7,6 +7,16 @@
 typedef struct Arena Arena;
 
 Arena *arena_create(void);
+
+/* Where an arena's blocks come from, a few large ones. `take` ends the program where there is no memory. */
+typedef struct ArenaSource {
+    void *(*take)(size_t size); /* aligned to 64 */
+    void (*release)(void *memory, size_t size);
+} ArenaSource;
+
+/* An arena over other memory than the host's, which it does not touch: arena_take_zeroed is not for it. */
+Arena *arena_create_from(ArenaSource source);
+
 void arena_destroy(Arena *arena);
 
 /* `count` × `size` bytes aligned to 64, not zeroed. They live until the arena is reset or destroyed. */

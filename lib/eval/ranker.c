@@ -62,7 +62,9 @@ bool ranker_open(Ranker *ranker, const RankerFiles *files, Error *error) {
     const Backend *backend = backend_find("cpu", "f32", error);
     if (!backend) return false;
     ranker->tape = tape_create(backend, false);
-    return !files->model || read_padding(ranker, error);
+    if (!files->model) return true;
+    parameter_set_move(ranker->recommender->parameters, backend);
+    return read_padding(ranker, error);
 }
 
 void ranker_close(Ranker *ranker) {

@@ -62,7 +62,7 @@ void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states
         const UserRows rows = input_rows(scorer, choice, first, count, &items);
         const Tensor *users =
             last_states(tape, recommender_users(scorer->recommender, tape, items, &rows), rows.inputs);
-        memcpy(states + first * dim, users->value, count * dim * sizeof *states);
+        memcpy(states + first * dim, tape_read(tape, users), count * dim * sizeof *states);
     }
 }
 
@@ -82,19 +82,26 @@ void scorer_normalise(float *rows, size_t count, size_t dim) {
 
 /* A tile of candidates against all states. */
 static void visit_tile(const Scorer *scorer, const float *states, size_t state_count, const uint32_t *items,
-                       size_t count, const float *vectors, float *scores, VisitScores visit, void *context) {
+                       size_t count, const float *vectors, VisitScores visit, void *context) {
     const size_t dim = scorer->vectors.dim;
+    Tape *tape = scorer->tape;
+    tape_reset(tape, 0);
     Packing packing = {0};
-    const Matrix tile = {vectors, dim, true, NULL, state_count > ROWS_AT_ONCE ? &packing : NULL};
+    const Matrix tile = {tape_upload(tape, vectors, count * dim * sizeof *vectors), dim, true, NULL,
+                         state_count > ROWS_AT_ONCE ? &packing : NULL};
+    const TapeMark mark = tape_mark(tape);
     for (size_t first = 0; first < state_count; first += ROWS_AT_ONCE) {
         const size_t rows = smaller(state_count - first, ROWS_AT_ONCE);
-        scorer->tape->backend->matmul(rows, count, dim, matrix_of(states + first * dim, dim), tile, 0, scores,
-                                      count);
+        const Tensor *part = tape_leaf(tape, states + first * dim, rows, dim, false);
+        const Tensor *product = tape_tensor(tape, rows, count, false);
+        tape->backend->matmul(rows, count, dim, matrix_of(part->value, dim), tile, 0, product->value, count);
+        const float *scores = tape_read(tape, product);
 #pragma omp parallel for schedule(dynamic, 8)
         for (size_t i = 0; i < rows; i++)
             visit(context, first + i, items, count, scores + i * count);
+        tape_rewind(tape, mark);
     }
-    packing_release(&packing);
+    tape->backend->release_packing(&packing);
 }
 
 void scorer_visit(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
@@ -102,16 +109,14 @@ void scorer_visit(const Scorer *scorer, const float *states, size_t state_count,
     const size_t dim = scorer->vectors.dim;
     const size_t most = smaller(candidates->count, TILE);
     float *vectors = memory_need(most * dim, sizeof *vectors);
-    float *scores = memory_need(most * smaller(state_count, ROWS_AT_ONCE), sizeof *scores);
     for (size_t first = 0; first < candidates->count; first += TILE) {
         const size_t count = smaller(candidates->count - first, TILE);
         const uint32_t *items = candidates->items + first;
         item_vectors_gather(&scorer->vectors, items, count, vectors);
         if (candidates->normalised) scorer_normalise(vectors, count, dim);
-        visit_tile(scorer, states, state_count, items, count, vectors, scores, visit, context);
+        visit_tile(scorer, states, state_count, items, count, vectors, visit, context);
     }
     free(vectors);
-    free(scores);
 }
 
 uint32_t *scorer_all_items(size_t count, Error *error) {

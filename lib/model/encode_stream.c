@@ -167,10 +167,11 @@ static bool open_writer(Job *job, const Program *program, Error *error) {
     return job->writer != NULL;
 }
 
-static bool put_item(Job *job, size_t i, const Tensor *hidden, size_t first, size_t rows, Error *error) {
+/* `hidden` are the states of the item. */
+static bool put_item(Job *job, size_t i, const float *hidden, size_t rows, Error *error) {
     const size_t width = job->config.width, size = dtype_size(job->request->dtype);
     job->row = memory_grow(job->row, &job->row_capacity, rows * width, size);
-    dtype_from_f32(job->request->dtype, hidden->value + first * width, job->row, rows * width);
+    dtype_from_f32(job->request->dtype, hidden, job->row, rows * width);
     Record record = {.key = job->window.keys[i], .key_size = job->window.key_sizes[i], .count = 1};
     record.tensors[0] =
         record_tensor("hidden", job->request->dtype, job->row, 2, (uint64_t)rows, (uint64_t)width);
@@ -190,8 +191,11 @@ static bool encode_window(Job *job, Error *error) {
     else
         hidden = encoder_embed_images(job->encoder, job->tape, window->values, window->items, &segments, 0);
     hidden = encoder_run_blocks(job->encoder, job->tape, hidden, segments, job->end, 0);
+    const float *states = tape_read(job->tape, hidden);
     for (size_t i = 0; i < window->items; i++)
-        if (!put_item(job, i, hidden, segments.offsets[i], segments_length(segments, i), error)) return false;
+        if (!put_item(job, i, states + segments.offsets[i] * job->config.width, segments_length(segments, i),
+                      error))
+            return false;
     for (size_t i = 0; i < window->items; i++)
         free(window->keys[i]);
     job->done += window->items;
@@ -316,6 +320,7 @@ static bool run(Job *job, const Program *program, Error *error) {
         !open_writer(job, program, error))
         return false;
     job->tape = tape_create(backend, false);
+    parameter_set_move(job->parameters, backend);
     stream_writer_add_content(job->writer, job->request->model ? "model" : "encoder", job->encoder_content);
     job->encoder_content = NULL;
     progress_start(&job->progress, "items", job->source.images ? image_store_count(job->source.images) : 0);

@@ -152,23 +152,6 @@ Tensor *encoder_embed_text(const Encoder *encoder, Tape *tape, const uint32_t *i
                    dropout_rate);
 }
 
-/* Cuts images into patches, one a row, in the order of the convolution's weights: channel, row, column. */
-static Tensor *cut_patches(const EncoderConfig *config, Tape *tape, const float *pixels, size_t images) {
-    const size_t size = config->image_size, patch = config->patch_size, side = size / patch;
-    const size_t columns = config->channels * patch * patch;
-    Tensor *cut = tape_tensor(tape, images * side * side, columns, false);
-#pragma omp parallel for schedule(static)
-    for (size_t row = 0; row < cut->rows; row++) {
-        const size_t image = row / (side * side), top = row / side % side * patch, left = row % side * patch;
-        float *to = cut->value + row * columns;
-        for (size_t channel = 0; channel < config->channels; channel++)
-            for (size_t y = 0; y < patch; y++, to += patch)
-                memcpy(to, pixels + ((image * config->channels + channel) * size + top + y) * size + left,
-                       patch * sizeof *to);
-    }
-    return cut;
-}
-
 Tensor *encoder_embed_images(const Encoder *encoder, Tape *tape, const float *pixels, size_t images,
                              Segments *segments, double dropout_rate) {
     const EncoderConfig *config = &encoder->config;
@@ -180,8 +163,9 @@ Tensor *encoder_embed_images(const Encoder *encoder, Tape *tape, const float *pi
         offsets[i] = i * (tokens - 1);
     for (size_t i = 0; i < images * tokens; i++)
         positions[i] = (uint32_t)(i % tokens);
-    Tensor *patches = linear(tape, cut_patches(config, tape, pixels, images), image->patches,
-                             image->patch_bias, ACTIVATION_NONE);
+    Tensor *patches =
+        cut_patches(tape, pixels, images, config->channels, config->image_size, config->patch_size);
+    patches = linear(tape, patches, image->patches, image->patch_bias, ACTIVATION_NONE);
     Tensor *x = prepend_row(tape, image->class_token, patches, (Segments){images, offsets}, segments);
     x = embedding_sum(tape, x, &(EmbeddingRows){image->positions, positions, 0, -1}, 1, images * tokens);
     if (image->norm.weight) return layer_norm(tape, x, image->norm.weight, image->norm.bias, config->epsilon);
@@ -197,10 +181,10 @@ Tensor *encoder_run_blocks(const Encoder *encoder, Tape *tape, Tensor *hidden, S
             continue;
         }
         Tensor *kept = i ? hidden : tape_tensor(tape, hidden->rows, hidden->columns, false);
-        const ArenaMark mark = arena_mark(tape->arena);
+        const TapeMark mark = tape_mark(tape);
         const Tensor *y = transformer_block_forward(tape, &encoder->blocks[i], hidden, segments, 0);
-        memcpy(kept->value, y->value, y->rows * y->columns * sizeof(float));
-        arena_rewind(tape->arena, mark);
+        tape->backend->memory->copy(y->rows * y->columns * sizeof(float), y->value, kept->value);
+        tape_rewind(tape, mark);
         hidden->rounded = kept->rounded = NULL; /* of other values, and in memory that was given back */
         hidden = kept;
     }

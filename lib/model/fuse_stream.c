@@ -160,7 +160,7 @@ static const float *fuse_window(Job *job, bool padding) {
         batch.image_hidden = image->values;
         batch.image_tokens = job->items ? image->offsets[1] : 0;
     }
-    return recommender_items(job->recommender, job->tape, &batch, padding, &tokens)->value;
+    return tape_read(job->tape, recommender_items(job->recommender, job->tape, &batch, padding, &tokens));
 }
 
 /* The header waits for the first window, since the padding item has as many image tokens as any. */
@@ -296,6 +296,7 @@ static bool run(Job *job, const Program *program, Error *error) {
     const Backend *backend = backend_find("cpu", job->request->compute, error);
     if (!backend || !open_model(job, error)) return false;
     job->tape = tape_create(backend, false);
+    parameter_set_move(job->recommender->parameters, backend);
     progress_start(&job->progress, "items", 0);
     if (!fuse_all(job, program, error) || !check_makers(job, error)) return false;
     progress_finish(&job->progress);

@@ -143,7 +143,8 @@ static bool put(StreamWriter *writer, const char *name, DType dtype, int dimensi
 bool model_file_write(StreamWriter *writer, const ParameterSet *set, Error *error) {
     for (size_t i = 0; i < set->count; i++) {
         const Parameter *p = set->list[i];
-        if (!put(writer, p->name, DTYPE_F32, p->dimensions, p->shape, p->value, error)) return false;
+        const float *values = parameter_set_read(set, 0, p->value, p->count);
+        if (!put(writer, p->name, DTYPE_F32, p->dimensions, p->shape, values, error)) return false;
     }
     for (size_t i = 0; i < name_table_count(set->passenger_names); i++) {
         const Passenger *p = &set->passengers[i];

@@ -3,6 +3,7 @@
 #ifndef NN_DROPOUT_H
 #define NN_DROPOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct Dropout {
@@ -20,6 +21,11 @@ static inline Dropout dropout_none(void) {
 static inline Dropout dropout_create(double rate, uint64_t seed) {
     const Dropout dropout = {seed, (uint32_t)(rate * 4294967296.0), (float)(1.0 / (1.0 - rate))};
     return dropout;
+}
+
+/* Whether any element is dropped; if not, all factors are 1. */
+static inline bool dropout_drops(Dropout dropout) {
+    return dropout.threshold != 0;
 }
 
 /* MurmurHash3's finalizer over the index, with half of the seed before it and half within. In 32 bits, of

@@ -5,54 +5,67 @@
 #include <math.h>
 
 void optimizer_create(Optimizer *optimizer, const ParameterSet *set) {
-    *optimizer = (Optimizer){0.9, 0.999, 1e-8, memory_need(set->count, sizeof(uint64_t)), set->count};
+    const Backend *backend = set->backend;
+    *optimizer = (Optimizer){
+        .beta1 = 0.9,
+        .beta2 = 0.999,
+        .epsilon = 1e-8,
+        .steps = memory_need(set->count, sizeof(uint64_t)),
+        .backend = backend,
+        .scratch = arena_create_from((ArenaSource){backend->memory->take, backend->memory->release}),
+    };
 }
 
 void optimizer_free(Optimizer *optimizer) {
     free(optimizer->steps);
-    optimizer->steps = NULL;
+    arena_destroy(optimizer->scratch);
+    *optimizer = (Optimizer){0};
 }
 
-static void move(Parameter *parameter, const Optimizer *optimizer, uint64_t step, GroupRate rate,
-                 float scale) {
-    const float beta1 = (float)optimizer->beta1, beta2 = (float)optimizer->beta2;
-    const float keep = (float)(1 - rate.learning_rate * rate.weight_decay);
-    const float step_size = (float)(rate.learning_rate / (1 - pow(optimizer->beta1, (double)step)));
-    const float root = (float)(1 / sqrt(1 - pow(optimizer->beta2, (double)step)));
-    const float rest1 = (float)(1 - optimizer->beta1), rest2 = (float)(1 - optimizer->beta2);
-    const float epsilon = (float)optimizer->epsilon;
-    float *restrict value = parameter->value, *restrict first = parameter->first_moment;
-    float *restrict second = parameter->second_moment;
-    const float *restrict gradient = parameter->gradient;
-#pragma omp parallel for simd schedule(static) if (parameter->count > 16384)
-    for (size_t i = 0; i < parameter->count; i++) {
-        const float g = gradient[i] * scale;
-        first[i] = beta1 * first[i] + rest1 * g;
-        second[i] = beta2 * second[i] + rest2 * g * g;
-        value[i] = keep * value[i] - step_size * first[i] / (sqrtf(second[i]) * root + epsilon);
+/* What all gradients are multiplied with, in the backend's memory. */
+static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double scale, double clip) {
+    const Backend *backend = optimizer->backend;
+    double *total = arena_take(optimizer->scratch, 1, sizeof *total);
+    float *factor = arena_take(optimizer->scratch, 1, sizeof *factor);
+    backend->memory->fill(2, 0, (float *)(void *)total);
+    for (size_t i = 0; clip > 0 && i < set->count; i++) {
+        const Parameter *parameter = set->list[i];
+        if (parameter->touched)
+            backend->optimizer->sum_of_squares(parameter->count, parameter->gradient, total,
+                                               optimizer->scratch);
     }
+    backend->optimizer->clip(total, scale, clip, factor);
+    return factor;
 }
 
-void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT],
-                    double scale) {
+static void move(const Optimizer *optimizer, Parameter *parameter, uint64_t step, GroupRate rate,
+                 const float *factor) {
+    const double bias1 = 1 - pow(optimizer->beta1, (double)step);
+    const double bias2 = 1 - pow(optimizer->beta2, (double)step);
+    optimizer->backend->optimizer->adamw(&(AdamW){.count = parameter->count,
+                                                  .value = parameter->value,
+                                                  .first = parameter->first_moment,
+                                                  .second = parameter->second_moment,
+                                                  .gradient = parameter->gradient,
+                                                  .factor = factor,
+                                                  .beta1 = (float)optimizer->beta1,
+                                                  .rest1 = (float)(1 - optimizer->beta1),
+                                                  .beta2 = (float)optimizer->beta2,
+                                                  .rest2 = (float)(1 - optimizer->beta2),
+                                                  .epsilon = (float)optimizer->epsilon,
+                                                  .keep = (float)(1 - rate.learning_rate * rate.weight_decay),
+                                                  .step_size = (float)(rate.learning_rate / bias1),
+                                                  .root = (float)(1 / sqrt(bias2))});
+    parameter_changed(parameter);
+}
+
+void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT], double scale,
+                    double clip) {
+    arena_reset(optimizer->scratch);
+    const float *factor = find_factor(optimizer, set, scale, clip);
     for (size_t i = 0; i < set->count; i++) {
         Parameter *parameter = set->list[i];
-        if (!parameter->touched) continue;
-        move(parameter, optimizer, ++optimizer->steps[i], rates[parameter->group], (float)scale);
-        parameter_changed(parameter);
+        if (parameter->touched)
+            move(optimizer, parameter, ++optimizer->steps[i], rates[parameter->group], factor);
     }
-}
-
-double optimizer_gradient_norm(const ParameterSet *set) {
-    double sum = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        const Parameter *parameter = set->list[i];
-        if (!parameter->touched) continue;
-        double part = 0;
-#pragma omp simd reduction(+ : part)
-        for (size_t j = 0; j < parameter->count; j++)
-            part += (double)parameter->gradient[j] * parameter->gradient[j];
-        sum += part;
-    }
-    return sqrt(sum);
 }

@@ -12,18 +12,18 @@ typedef struct GroupRate {
 typedef struct Optimizer {
     double beta1, beta2, epsilon;
     uint64_t *steps; /* by parameter: how often it was moved */
-    size_t count;
+    const Backend *backend;
+    Arena *scratch; /* in the backend's memory */
 } Optimizer;
 
+/* For a set that is in its backend's memory. */
 void optimizer_create(Optimizer *optimizer, const ParameterSet *set);
 void optimizer_free(Optimizer *optimizer);
 
-/* Moves every parameter that was touched since its gradients were cleared, after multiplying the gradients by
- * `scale`; the others are left alone, decay included. */
-void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT],
-                    double scale);
-
-/* The Euclidean norm of all touched gradients. */
-double optimizer_gradient_norm(const ParameterSet *set);
+/* Moves every parameter that was touched since its gradients were cleared; the others are left alone, decay
+ * included. The gradients are multiplied with `scale` first, and then, where `clip` is not 0 and their
+ * Euclidean norm is above it, brought down to that norm. */
+void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT], double scale,
+                    double clip);
 
 #endif

@@ -1,6 +1,7 @@
 #include "nn/parameters.h"
 
 #include "core/memory.h"
+#include "nn/parameter_memory.h"
 
 #include <assert.h>
 #include <math.h>
@@ -11,19 +12,16 @@
 
 ParameterSet *parameter_set_create(void) {
     ParameterSet *set = memory_need(1, sizeof *set);
+    set->backend = &backend_cpu;
+    set->readings = memory_need(PARAMETER_READINGS, sizeof *set->readings);
     set->names = name_table_create();
     set->passenger_names = name_table_create();
     return set;
 }
 
-static void parameter_destroy(Parameter *parameter) {
-    if (!parameter->whole) {
-        free(parameter->value);
-        free(parameter->gradient);
-    }
-    free(parameter->first_moment);
-    free(parameter->second_moment);
-    packing_release(&parameter->packing);
+static void parameter_destroy(const ParameterSet *set, Parameter *parameter) {
+    parameter_release_memory(set, parameter);
+    set->backend->release_packing(&parameter->packing);
     free(parameter->parts);
     free(parameter);
 }
@@ -31,14 +29,17 @@ static void parameter_destroy(Parameter *parameter) {
 void parameter_set_destroy(ParameterSet *set) {
     if (!set) return;
     for (size_t i = 0; i < set->count; i++)
-        parameter_destroy(set->list[i]);
+        parameter_destroy(set, set->list[i]);
     for (size_t i = 0; i < set->whole_count; i++)
-        parameter_destroy(set->wholes[i]);
+        parameter_destroy(set, set->wholes[i]);
     free(set->wholes);
     for (size_t i = 0; i < name_table_count(set->passenger_names); i++)
         free(set->passengers[i].data);
     free(set->passengers);
     free(set->list);
+    for (size_t i = 0; i < PARAMETER_READINGS; i++)
+        free(set->readings[i].values);
+    free(set->readings);
     name_table_destroy(set->names);
     name_table_destroy(set->passenger_names);
     free(set);
@@ -89,18 +90,16 @@ Parameter *parameter_join(ParameterSet *set, Parameter *const *parts, size_t cou
         whole->rows += parts[i]->rows;
         whole->count += parts[i]->count;
     }
-    if (whole->rows == count) { /* vectors become a longer vector */
+    if (parts[0]->dimensions == 1) { /* vectors become a longer vector */
         whole->rows = 1;
         whole->columns = whole->count;
     }
     whole->value = memory_need(whole->count, sizeof(float));
-    float *value = whole->value;
     for (size_t i = 0; i < count; i++) {
         free(parts[i]->value);
-        parts[i]->value = value;
         parts[i]->whole = whole;
-        value += parts[i]->count;
     }
+    parameter_place_parts(whole);
     set->wholes = memory_grow(set->wholes, &set->whole_capacity, set->whole_count + 1, sizeof *set->wholes);
     return set->wholes[set->whole_count++] = whole;
 }
@@ -152,43 +151,14 @@ static void initialise(Parameter *parameter, uint64_t seed) {
         }
         parameter->value[i] = (float)value;
     }
-    parameter_changed(parameter);
 }
 
 void parameter_set_initialise(ParameterSet *set, uint64_t seed) {
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < set->count; i++)
         if (!set->list[i]->loaded) initialise(set->list[i], seed);
-}
-
-static void make_whole_trainable(Parameter *whole) {
-    whole->trainable = true;
-    float *gradient = whole->gradient = memory_need(whole->count, sizeof(float));
-    for (size_t i = 0; i < whole->part_count; i++) {
-        whole->parts[i]->gradient = gradient;
-        gradient += whole->parts[i]->count;
-    }
-}
-
-void parameter_set_make_trainable(ParameterSet *set) {
-    for (size_t i = 0; i < set->whole_count; i++)
-        if (!set->wholes[i]->trainable) make_whole_trainable(set->wholes[i]);
-    for (size_t i = 0; i < set->count; i++) {
-        Parameter *parameter = set->list[i];
-        if (parameter->trainable) continue;
-        parameter->trainable = true;
-        if (!parameter->whole) parameter->gradient = memory_need(parameter->count, sizeof(float));
-        parameter->first_moment = memory_need(parameter->count, sizeof(float));
-        parameter->second_moment = memory_need(parameter->count, sizeof(float));
-    }
-}
-
-void parameter_set_clear_gradients(ParameterSet *set) {
-    for (size_t i = 0; i < set->count; i++) {
-        Parameter *parameter = set->list[i];
-        if (parameter->touched) memset(parameter->gradient, 0, parameter->count * sizeof(float));
-        parameter->touched = false;
-    }
+    for (size_t i = 0; i < set->count; i++)
+        parameter_changed(set->list[i]);
 }
 
 static void print_shape(char *text, size_t size, int dimensions, const uint64_t *shape) {

@@ -1,4 +1,6 @@
-/* The named tensors that are learned, with their gradients and the optimizer's moments. */
+/* The named tensors that are learned, with their gradients and the optimizer's moments. They are created,
+ * loaded and initialised in the host's memory; parameter_set_move takes them to that of a backend, where
+ * values are read and written through the set. */
 #ifndef NN_PARAMETERS_H
 #define NN_PARAMETERS_H
 
@@ -23,8 +25,8 @@ struct Parameter {
     const char *name;
     int dimensions;
     uint64_t shape[TENSOR_MAX_DIMENSIONS];
-    size_t rows, columns, count; /* as a matrix: the first dimension by the product of the others */
-    float *value;
+    size_t rows, columns, count;         /* as a matrix: the first dimension by the product of the others */
+    float *value;                        /* in the memory of the set's backend, as all that follow */
     float *gradient;                     /* NULL until it is trained */
     float *first_moment, *second_moment; /* AdamW's, NULL until it is trained */
     ParameterGroup group;
@@ -46,7 +48,11 @@ typedef struct Passenger {
     void *data;
 } Passenger;
 
+enum { PARAMETER_READINGS = 4 };
+
 typedef struct ParameterSet {
+    const Backend *backend;            /* the cpu's before parameter_set_move */
+    struct ParameterReading *readings; /* [PARAMETER_READINGS]: parameter_set_read's */
     NameTable *names;
     Parameter **list; /* by the number of their name; they do not move */
     size_t count, capacity;
@@ -84,22 +90,41 @@ void parameter_touch(Parameter *parameter);
 
 Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size);
 
-/* Initial values for all that were not loaded; each follows from the seed and its own name alone. */
+/* Before parameter_set_move: initial values for all that were not loaded; each follows from the seed and its
+ * own name alone. */
 void parameter_set_initialise(ParameterSet *set, uint64_t seed);
 
-/* Takes the memory that training needs. */
+/* Takes all values to the memory of a backend, whose tapes may use them from then on. */
+void parameter_set_move(ParameterSet *set, const Backend *backend);
+
+/* Values in the backend's memory, of a parameter or beside it, for the host. They live until others are read
+ * at the same place, 0 … PARAMETER_READINGS − 1. */
+const float *parameter_set_read(const ParameterSet *set, size_t place, const float *values, size_t count);
+
+/* The other way; parameter_changed is the caller's to call. */
+void parameter_set_write(const ParameterSet *set, const float *from, size_t count, float *values);
+
+/* Takes the memory that training needs, in that of the backend. */
 void parameter_set_make_trainable(ParameterSet *set);
+
+/* A copy of all values in the backend's memory, by parameter: a new one, to be given to
+ * parameter_set_free_copy, or into one that is there. */
+float **parameter_set_copy(const ParameterSet *set, float **copy);
+void parameter_set_restore(ParameterSet *set, float *const *copy);
+void parameter_set_free_copy(const ParameterSet *set, float **copy);
 
 /* Zeroes the gradients that were touched. */
 void parameter_set_clear_gradients(ParameterSet *set);
 
-/* Takes the value of a float tensor of the same shape. An error names the tensor and both shapes. */
+/* Before parameter_set_move: takes the value of a float tensor of the same shape. An error names the tensor
+ * and both shapes. */
 bool parameter_load(Parameter *parameter, const RecordTensor *tensor, Error *error);
 
 /* Whether parameter_load would take the tensor. */
 bool parameter_check(const Parameter *parameter, const RecordTensor *tensor, Error *error);
 
-/* Takes over the memory of a value of the parameter's shape (of a part of a whole: copies and frees it). */
+/* Before parameter_set_move: takes over the memory of a value of the parameter's shape (of a part of a whole:
+ * copies and frees it). */
 void parameter_adopt(Parameter *parameter, float *value);
 
 /* Keeps a copy of a tensor under a name (a second one of the same name replaces the first). */

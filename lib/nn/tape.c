@@ -2,8 +2,6 @@
 
 #include "core/memory.h"
 #include "core/random.h"
-#include "nn/operators/kernels.h"
-#include "nn/rounding.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,6 +12,9 @@ enum { SMALLEST_PIECE = 1 << 14, PIECE_ALIGNMENT = 16 }; /* in floats */
 Tape *tape_create(const Backend *backend, bool recording) {
     Tape *tape = memory_need(1, sizeof *tape);
     tape->arena = arena_create();
+    tape->values = backend->is_host
+                       ? arena_create()
+                       : arena_create_from((ArenaSource){backend->memory->take, backend->memory->release});
     tape->backend = backend;
     tape->recording = recording;
     return tape;
@@ -22,6 +23,8 @@ Tape *tape_create(const Backend *backend, bool recording) {
 void tape_destroy(Tape *tape) {
     if (!tape) return;
     arena_destroy(tape->arena);
+    arena_destroy(tape->values);
+    free(tape->uploads);
     free(tape->nodes);
     free(tape->pieces);
     free(tape);
@@ -29,20 +32,74 @@ void tape_destroy(Tape *tape) {
 
 void tape_reset(Tape *tape, uint64_t dropout_seed) {
     arena_reset(tape->arena);
+    arena_reset(tape->values);
+    tape->upload_count = 0;
     tape->count = 0;
     tape->piece_count = 0;
     tape->dropout_seed = dropout_seed;
     tape->dropout_uses = 0;
 }
 
-Tensor *tape_leaf(Tape *tape, float *value, size_t rows, size_t columns, bool needs_gradient) {
+TapeMark tape_mark(const Tape *tape) {
+    return (TapeMark){arena_mark(tape->arena), arena_mark(tape->values), tape->upload_count};
+}
+
+void tape_rewind(Tape *tape, TapeMark mark) {
+    assert(!tape->recording);
+    arena_rewind(tape->arena, mark.arena);
+    arena_rewind(tape->values, mark.values);
+    tape->upload_count = mark.uploads;
+}
+
+void *tape_take(Tape *tape, size_t count, size_t size) {
+    return arena_take(tape->values, count, size);
+}
+
+const void *tape_upload(Tape *tape, const void *from, size_t bytes) {
+    if (!from || tape->backend->is_host) return from;
+    for (size_t i = tape->upload_count; i-- > 0;)
+        if (tape->uploads[i].from == from && tape->uploads[i].bytes >= bytes) return tape->uploads[i].to;
+    void *to = tape_take(tape, bytes, 1);
+    tape->backend->memory->upload(bytes, from, to);
+    tape->uploads =
+        memory_grow(tape->uploads, &tape->upload_capacity, tape->upload_count + 1, sizeof *tape->uploads);
+    tape->uploads[tape->upload_count++] = (Upload){from, to, bytes};
+    return to;
+}
+
+const uint32_t *tape_upload_rows(Tape *tape, const uint32_t *rows, size_t count) {
+    return tape_upload(tape, rows, count * sizeof *rows);
+}
+
+const size_t *tape_upload_offsets(Tape *tape, Segments segments) {
+    return tape_upload(tape, segments.offsets, (segments.count + 1) * sizeof *segments.offsets);
+}
+
+const float *tape_read(Tape *tape, const Tensor *tensor) {
+    const size_t count = tensor->rows * tensor->columns;
+    if (tape->backend->is_host) return tensor->value;
+    float *values = arena_take(tape->arena, count, sizeof *values);
+    tape->backend->memory->download(count * sizeof *values, tensor->value, values);
+    return values;
+}
+
+static Tensor *create_tensor(Tape *tape, float *value, size_t rows, size_t columns, bool needs_gradient) {
     Tensor *tensor = arena_take(tape->arena, 1, sizeof *tensor);
     *tensor = (Tensor){value, NULL, rows, columns, needs_gradient && tape->recording, NULL};
     return tensor;
 }
 
 Tensor *tape_tensor(Tape *tape, size_t rows, size_t columns, bool needs_gradient) {
-    return tape_leaf(tape, arena_take(tape->arena, rows * columns, sizeof(float)), rows, columns,
+    float *value = tape_take(tape, rows * columns, sizeof *value);
+    return create_tensor(tape, value, rows, columns, needs_gradient);
+}
+
+Tensor *tape_view(Tape *tape, const float *values, size_t rows, size_t columns, bool needs_gradient) {
+    return create_tensor(tape, (float *)values, rows, columns, needs_gradient);
+}
+
+Tensor *tape_leaf(Tape *tape, const float *values, size_t rows, size_t columns, bool needs_gradient) {
+    return tape_view(tape, tape_upload(tape, values, rows * columns * sizeof *values), rows, columns,
                      needs_gradient);
 }
 
@@ -60,14 +117,14 @@ void tape_release(Tape *tape, void *memory, size_t bytes) {
     tape->pieces[tape->piece_count++] = (Piece){memory, count};
 }
 
-/* From the smallest piece that holds it, or else from the arena. */
+/* From the smallest piece that holds it, or else from the arena of values. */
 static float *take_gradient(Tape *tape, size_t count) {
     const size_t whole = (count + PIECE_ALIGNMENT - 1) / PIECE_ALIGNMENT * PIECE_ALIGNMENT;
     Piece *best = NULL;
     for (size_t i = 0; i < tape->piece_count; i++)
         if (tape->pieces[i].count >= whole && (!best || tape->pieces[i].count < best->count))
             best = &tape->pieces[i];
-    if (!best || whole < SMALLEST_PIECE) return arena_take(tape->arena, count, sizeof(float));
+    if (!best || whole < SMALLEST_PIECE) return tape_take(tape, count, sizeof(float));
     float *gradient = best->values;
     best->values += whole;
     best->count -= whole;
@@ -83,14 +140,14 @@ float *tape_gradient_target(Tape *tape, Tensor *tensor, float *beta) {
 
 float *tape_gradient(Tape *tape, Tensor *tensor) {
     float beta, *gradient = tape_gradient_target(tape, tensor, &beta);
-    if (beta == 0) memset(gradient, 0, tensor->rows * tensor->columns * sizeof *gradient);
+    if (beta == 0) tape->backend->memory->fill(tensor->rows * tensor->columns, 0, gradient);
     return gradient;
 }
 
 void tape_pass_gradient(Tape *tape, Tensor *y, Tensor *x) {
     if (!x->needs_gradient) return;
     if (x->gradient) {
-        add_elements(x->rows * x->columns, y->gradient, tape_gradient(tape, x));
+        tape->backend->elements->add(x->rows * x->columns, y->gradient, x->gradient);
     } else {
         x->gradient = y->gradient;
         y->gradient = NULL;
@@ -100,8 +157,8 @@ void tape_pass_gradient(Tape *tape, Tensor *y, Tensor *x) {
 Matrix tape_round(Tape *tape, const float *values, size_t rows, size_t columns) {
     uint16_t *rounded = NULL;
     if (tape->backend->rounds) {
-        rounded = arena_take(tape->arena, rows * columns, sizeof *rounded);
-        round_all(rows * columns, values, rounded);
+        rounded = tape_take(tape, rows * columns, sizeof *rounded);
+        tape->backend->elements->round(rows * columns, values, rounded);
     }
     return (Matrix){values, columns, false, rounded, NULL};
 }
@@ -114,12 +171,13 @@ Matrix tape_matrix(Tape *tape, Tensor *tensor) {
 
 void tape_take_rounded(Tape *tape, Tensor *tensor) {
     if (tape->backend->rounds)
-        tensor->rounded = arena_take(tape->arena, tensor->rows * tensor->columns, sizeof(uint16_t));
+        tensor->rounded = tape_take(tape, tensor->rows * tensor->columns, sizeof(uint16_t));
 }
 
 void tape_backward(Tape *tape, Tensor *loss) {
     assert(tape->recording && loss->rows * loss->columns == 1);
-    *tape_gradient(tape, loss) = 1.0f;
+    float beta, *gradient = tape_gradient_target(tape, loss, &beta);
+    tape->backend->memory->fill(1, 1.0f, gradient);
     for (size_t i = tape->count; i-- > 0;) {
         const TapeNode *node = &tape->nodes[i];
         Tensor *y = node->y;
@@ -131,6 +189,7 @@ void tape_backward(Tape *tape, Tensor *loss) {
     }
 }
 
-uint64_t tape_dropout_seed(Tape *tape) {
-    return random_hash(tape->dropout_seed, tape->dropout_uses++);
+Dropout tape_dropout(Tape *tape, double rate) {
+    if (!tape->recording || rate <= 0) return dropout_none();
+    return dropout_create(rate, random_hash(tape->dropout_seed, tape->dropout_uses++));
 }

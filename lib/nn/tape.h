@@ -1,5 +1,7 @@
 /* Tensors of one step and the record of how they came about. Operators append to the tape; tape_backward
- * walks it in reverse. All memory comes from the tape's arena and goes at tape_reset. */
+ * walks it in reverse. All memory comes from the tape's two arenas and goes at tape_reset: contexts and the
+ * indices as they are made from the host's, values from the backend's. What the host makes goes up by
+ * tape_upload and tape_leaf, and tape_read is the only way back. */
 #ifndef NN_TAPE_H
 #define NN_TAPE_H
 
@@ -11,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A matrix, row-major. A vector is a row. */
+/* A matrix in the backend's memory, row-major. A vector is a row. */
 typedef struct Tensor {
     float *value;
     float *gradient; /* NULL until a backward step writes it */
@@ -35,36 +37,71 @@ typedef struct Piece {
     size_t count;
 } Piece;
 
+/* What was uploaded in this step. */
+typedef struct Upload {
+    const void *from;
+    void *to;
+    size_t bytes;
+} Upload;
+
 struct Tape {
-    Arena *arena;
+    Arena *arena;  /* the host's */
+    Arena *values; /* the backend's */
     const Backend *backend;
+    Upload *uploads;
+    size_t upload_count, upload_capacity;
     TapeNode *nodes;
     size_t count, capacity;
-    Piece *pieces; /* what gradients are made of before the arena is asked */
+    Piece *pieces; /* what gradients are made of before the arena of values is asked */
     size_t piece_count, piece_capacity;
     bool recording;        /* false: forward only, nothing needs a gradient */
     uint64_t dropout_seed; /* of this step */
     uint64_t dropout_uses; /* operators with dropout so far in this step */
 };
 
-/* A tape owns its arena. `recording` says whether gradients are wanted. */
+/* A tape owns its arenas. `recording` says whether gradients are wanted. */
 Tape *tape_create(const Backend *backend, bool recording);
 void tape_destroy(Tape *tape);
 
 /* Forgets all tensors and starts a step whose dropout follows from `dropout_seed`. */
 void tape_reset(Tape *tape, uint64_t dropout_seed);
 
+/* A place to come back to: tape_rewind forgets what was taken and uploaded since. Only for a tape that does
+ * not record. */
+typedef struct TapeMark {
+    ArenaMark arena, values;
+    size_t uploads;
+} TapeMark;
+TapeMark tape_mark(const Tape *tape);
+void tape_rewind(Tape *tape, TapeMark mark);
+
+/* `count` × `size` bytes of the backend's memory, not set. */
+void *tape_take(Tape *tape, size_t count, size_t size);
+
+/* The same `bytes` in the backend's memory, where it is not the host's; an array goes up once in a step, so
+ * it must not change in it. NULL stays NULL. */
+const void *tape_upload(Tape *tape, const void *from, size_t bytes);
+const uint32_t *tape_upload_rows(Tape *tape, const uint32_t *rows, size_t count);
+const size_t *tape_upload_offsets(Tape *tape, Segments segments);
+
+/* A tensor's values for the host, once all that makes them has been done. They live as long as the tensor. */
+const float *tape_read(Tape *tape, const Tensor *tensor);
+
 /* A new tensor, its values not set. */
 Tensor *tape_tensor(Tape *tape, size_t rows, size_t columns, bool needs_gradient);
 
-/* A tensor over the caller's values, which must outlive the step. */
-Tensor *tape_leaf(Tape *tape, float *value, size_t rows, size_t columns, bool needs_gradient);
+/* A tensor of the host's values, which must outlive the step. */
+Tensor *tape_leaf(Tape *tape, const float *values, size_t rows, size_t columns, bool needs_gradient);
+
+/* A tensor over values that are in the backend's memory and outlive the step. */
+Tensor *tape_view(Tape *tape, const float *values, size_t rows, size_t columns, bool needs_gradient);
 
 /* Appends the backward step of the operator that made y, if y needs a gradient. It is run when y has got one;
- * after it y's values and gradient are no more. `context` lives in the arena. */
+ * after it y's values and gradient are no more. `context` lives in the host's arena. */
 void tape_record(Tape *tape, Tensor *y, Backward backward, void *context);
 
-/* For a backward step: nothing reads this memory of the arena any more, so that gradients may take it. */
+/* For a backward step: nothing reads this memory of the arena of values any more, so that gradients
+ * may take it. */
 void tape_release(Tape *tape, void *memory, size_t bytes);
 
 /* The gradient of a tensor, zeroed when it is asked for first. */
@@ -89,10 +126,10 @@ Matrix tape_round(Tape *tape, const float *values, size_t rows, size_t columns);
 /* Sets the gradient of the scalar `loss` to 1 and runs all backward steps in reverse. */
 void tape_backward(Tape *tape, Tensor *loss);
 
-/* A number for one use of dropout, different for each use in a step. */
-uint64_t tape_dropout_seed(Tape *tape);
+/* One use of dropout, different for each use in a step; none when the tape does not record. */
+Dropout tape_dropout(Tape *tape, double rate);
 
-/* A block of the arena for an operator's context. */
+/* A block of the host's arena for an operator's context. */
 #define TAPE_CONTEXT(tape, Type, ...)                                                                        \
     ({                                                                                                       \
         Type *context_ = arena_take((tape)->arena, 1, sizeof(Type));                                         \

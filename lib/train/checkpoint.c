@@ -30,14 +30,18 @@ static RecordTensor state(const char *name, const Parameter *parameter, const fl
 }
 
 static bool put_parameter(const Trainer *trainer, size_t number, StreamWriter *writer, Error *error) {
-    const Parameter *p = trainer->recommender->parameters->list[number];
+    const ParameterSet *set = trainer->recommender->parameters;
+    const Parameter *p = set->list[number];
+    const float *best = trainer->best_values ? trainer->best_values[number] : NULL;
     const int64_t steps = (int64_t)trainer->optimizer.steps[number];
     Record record = {.key = p->name, .key_size = strlen(p->name)};
-    record.tensors[record.count++] = state("value", p, p->value);
-    record.tensors[record.count++] = state("first_moment", p, p->first_moment);
-    record.tensors[record.count++] = state("second_moment", p, p->second_moment);
+    record.tensors[record.count++] = state("value", p, parameter_set_read(set, 0, p->value, p->count));
+    record.tensors[record.count++] =
+        state("first_moment", p, parameter_set_read(set, 1, p->first_moment, p->count));
+    record.tensors[record.count++] =
+        state("second_moment", p, parameter_set_read(set, 2, p->second_moment, p->count));
     record.tensors[record.count++] = record_tensor("steps", DTYPE_I64, &steps, 1, (uint64_t)1);
-    if (trainer->best_values) record.tensors[record.count++] = state("best", p, trainer->best_values[number]);
+    if (best) record.tensors[record.count++] = state("best", p, parameter_set_read(set, 3, best, p->count));
     return stream_writer_put(writer, &record, error);
 }
 
@@ -55,13 +59,17 @@ bool checkpoint_write(const Trainer *trainer, Error *error) {
     return stream_writer_close(writer, error);
 }
 
-static bool take_state(const Record *record, const char *name, const Parameter *parameter, float *values,
-                       Error *error) {
+/* Of a parameter, into values in the backend's memory. */
+static bool take_state(const ParameterSet *set, const Record *record, const char *name,
+                       const Parameter *parameter, float *values, Error *error) {
     const RecordTensor *tensor = record_need_float(record, name, parameter->dimensions, error);
     if (!tensor) return false;
     if (record_tensor_elements(tensor) != parameter->count)
         return error_set(error, "%s of %s has another shape than the model", name, parameter->name);
-    dtype_to_f32(tensor->dtype, tensor->data, values, parameter->count);
+    float *wide = memory_need(parameter->count, sizeof *wide);
+    dtype_to_f32(tensor->dtype, tensor->data, wide, parameter->count);
+    parameter_set_write(set, wide, parameter->count, values);
+    free(wide);
     return true;
 }
 
@@ -71,15 +79,15 @@ static bool take_record(Trainer *trainer, const Record *record, Error *error) {
     if (number == SIZE_MAX) return error_set(error, "the model has no tensor %s", record->key);
     Parameter *p = set->list[number];
     const RecordTensor *steps = record_need(record, "steps", DTYPE_I64, 1, error);
-    if (!steps || !take_state(record, "value", p, p->value, error) ||
-        !take_state(record, "first_moment", p, p->first_moment, error) ||
-        !take_state(record, "second_moment", p, p->second_moment, error))
+    if (!steps || !take_state(set, record, "value", p, p->value, error) ||
+        !take_state(set, record, "first_moment", p, p->first_moment, error) ||
+        !take_state(set, record, "second_moment", p, p->second_moment, error))
         return false;
+    parameter_changed(p);
     memcpy(&trainer->optimizer.steps[number], steps->data, sizeof(int64_t));
     if (!trainer->best_epoch || trainer->options.keep_last) return true;
-    if (!trainer->best_values) trainer->best_values = memory_need(set->count, sizeof(float *));
-    if (!trainer->best_values[number]) trainer->best_values[number] = memory_need(p->count, sizeof(float));
-    return take_state(record, "best", p, trainer->best_values[number], error);
+    if (!trainer->best_values) trainer->best_values = parameter_set_copy(set, NULL);
+    return take_state(set, record, "best", p, trainer->best_values[number], error);
 }
 
 /* All settings must be those of the run that wrote the checkpoint, but for how long to train. */

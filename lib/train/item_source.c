@@ -143,7 +143,8 @@ void item_source_encode(const ItemSource *source, const Recommender *recommender
             items[i] = (uint32_t)(first + i);
         item_source_gather(source, tape, items, window, &batch);
         const Tensor *result = recommender_items(recommender, tape, &batch, padding, &tokens);
-        memcpy(vectors + first * dim, result->value, window * dim * sizeof *vectors);
-        if (padding) memcpy(vectors, result->value + window * dim, dim * sizeof *vectors);
+        const float *values = tape_read(tape, result);
+        memcpy(vectors + first * dim, values, window * dim * sizeof *vectors);
+        if (padding) memcpy(vectors, values + window * dim, dim * sizeof *vectors);
     }
 }

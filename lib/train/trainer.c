@@ -42,6 +42,7 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     trainer->rates[GROUP_TEXT] = (GroupRate){or_else(settings->text_lr, settings->lr), 0};
     trainer->rates[GROUP_IMAGE] = (GroupRate){or_else(settings->image_lr, settings->lr), 0};
     trainer->rates[GROUP_REST] = (GroupRate){settings->lr, settings->weight_decay};
+    parameter_set_move(recommender->parameters, backend);
     parameter_set_make_trainable(recommender->parameters);
     optimizer_create(&trainer->optimizer, recommender->parameters);
     uint64_t log_size = 0;
@@ -55,10 +56,7 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
 void trainer_free(Trainer *trainer) {
     Error ignored;
     if (trainer->log) training_log_close(trainer->log, &ignored);
-    if (trainer->best_values)
-        for (size_t i = 0; i < trainer->recommender->parameters->count; i++)
-            free(trainer->best_values[i]);
-    free(trainer->best_values);
+    parameter_set_free_copy(trainer->recommender->parameters, trainer->best_values);
     json_decref(trainer->best_valid);
     free(trainer->popularity);
     optimizer_free(&trainer->optimizer);
@@ -155,22 +153,17 @@ static bool log_step(Trainer *trainer, double loss, Tensor *const losses[OBJECTI
                              (json_int_t)trainer->epoch + 1, "loss", loss);
     for (size_t i = 0; objective->count > 1 && i < objective->count; i++)
         if (losses[i])
-            json_object_set_new(line, objective->kinds[i]->name, json_real((double)*losses[i]->value));
+            json_object_set_new(line, objective->kinds[i]->name,
+                                json_real((double)*tape_read(trainer->tape, losses[i])));
     return training_log_write(trainer->log, line, error);
 }
 
 static void move_parameters(Trainer *trainer, double factor, size_t batches) {
     ParameterSet *set = trainer->recommender->parameters;
-    const double clip = trainer->recommender->settings.clip;
-    double scale = 1 / (double)batches;
-    if (clip > 0) {
-        const double norm = optimizer_gradient_norm(set) * scale;
-        if (norm > clip) scale *= clip / norm;
-    }
     GroupRate rates[GROUP_COUNT];
     for (size_t i = 0; i < GROUP_COUNT; i++)
         rates[i] = (GroupRate){trainer->rates[i].learning_rate * factor, trainer->rates[i].weight_decay};
-    optimizer_step(&trainer->optimizer, set, rates, scale);
+    optimizer_step(&trainer->optimizer, set, rates, 1 / (double)batches, trainer->recommender->settings.clip);
     parameter_set_clear_gradients(set);
 }
 
@@ -184,7 +177,7 @@ static bool train_batch(Trainer *trainer, const Batch *batch, double *loss, Erro
     Tensor *total = batch_losses(trainer, batch, losses);
     if (!total) return true;
     trainer->step++;
-    *loss = (double)*total->value;
+    *loss = (double)*tape_read(trainer->tape, total);
     if (!isfinite(*loss)) {
         trainer->diverged = true;
         return true;
@@ -262,12 +255,7 @@ static void keep_best(Trainer *trainer, const Metrics *metrics, json_t *valid) {
     json_decref(trainer->best_valid);
     trainer->best_valid = json_incref(valid);
     if (trainer->options.keep_last) return;
-    if (!trainer->best_values) trainer->best_values = memory_need(set->count, sizeof(float *));
-    for (size_t i = 0; i < set->count; i++) {
-        const size_t count = set->list[i]->count;
-        if (!trainer->best_values[i]) trainer->best_values[i] = memory_need(count, sizeof(float));
-        memcpy(trainer->best_values[i], set->list[i]->value, count * sizeof(float));
-    }
+    trainer->best_values = parameter_set_copy(set, trainer->best_values);
 }
 
 static bool finish_epoch(Trainer *trainer, double loss, Error *error) {
@@ -282,14 +270,6 @@ static bool finish_epoch(Trainer *trainer, double loss, Error *error) {
     json_t *line = json_pack("{s:I, s:o, s:o}", "epoch", (json_int_t)trainer->epoch, "mean_loss",
                              isnan(loss) ? json_null() : json_real(loss), "valid", valid);
     return training_log_write(trainer->log, line, error) && checkpoint_write(trainer, error);
-}
-
-static void restore_best(Trainer *trainer) {
-    const ParameterSet *set = trainer->recommender->parameters;
-    for (size_t i = 0; trainer->best_values && i < set->count; i++) {
-        memcpy(set->list[i]->value, trainer->best_values[i], set->list[i]->count * sizeof(float));
-        parameter_changed(set->list[i]);
-    }
 }
 
 static bool report_divergence(const Trainer *trainer, Error *error) {
@@ -318,6 +298,6 @@ bool trainer_run(Trainer *trainer, Error *error) {
     trainer->log = NULL;
     if (!training_log_close(log, error)) return false;
     if (trainer->diverged && !report_divergence(trainer, error)) return false;
-    restore_best(trainer);
+    if (trainer->best_values) parameter_set_restore(trainer->recommender->parameters, trainer->best_values);
     return true;
 }

@@ -216,7 +216,7 @@ static void run_step(void *context) {
                                   .items = items,
                                   .hidden = recommender_users(recommender, step->tape, items, &step->inputs)};
     tape_backward(step->tape, recommender->objective.kinds[0]->loss(NULL, step->tape, &input));
-    optimizer_step(&step->optimizer, recommender->parameters, rates, 1);
+    optimizer_step(&step->optimizer, recommender->parameters, rates, 1, 0);
     parameter_set_clear_gradients(recommender->parameters);
 }
 
@@ -320,7 +320,8 @@ typedef struct Evaluation {
 static void run_evaluation(void *context) {
     Evaluation *e = context;
     Error error;
-    const Backend backend = {products->name, products->rounds, count_and_multiply};
+    Backend backend = *products;
+    backend.matmul = count_and_multiply;
     Tape *tape = tape_create(&backend, false);
     const Scorer scorer = {NULL, tape, {e->dim, .padding = e->items, .array = e->items}};
     const UserChoice users = {.behaviours = &e->behaviours, .split = SPLIT_TEST, .count = USERS};
@@ -417,7 +418,8 @@ int main(int argc, char **argv) {
     if (first + 1 != argc) options_wrong_usage(&program, "name one job");
     const char *job = argv[first];
     products = need((void *)backend_find("cpu", arguments.dtype, &error), &error);
-    const Backend counting = {products->name, products->rounds, count_and_multiply};
+    Backend counting = *products;
+    counting.matmul = count_and_multiply;
     Tape *tape = tape_create(&counting, !strstr(job, "encode"));
     if (!strcmp(job, "id-step"))
         time_step(job, tape, -1);

@@ -328,7 +328,7 @@ static void run(const char *name) {
             parameter_set_clear_gradients(model.recommender->parameters);
             tape_backward(model.tape, out.loss);
             if (step == 0) check_gradients(&model, 1e-4);
-            optimizer_step(&model.optimizer, model.recommender->parameters, rates, 1);
+            optimizer_step(&model.optimizer, model.recommender->parameters, rates, 1, 0);
         }
         check_parameters(&model, rates, 1e-4);
         destroy(&model);

@@ -1,8 +1,8 @@
 /* Every operator's backward step against finite differences, over odd shapes, and its forward against a plain
  * one. */
 #include "gradient_check.h"
-#include "nn/small_matmul.h"
-#include "nn/vector_math.h"
+#include "nn/backend/cpu/small_matmul.h"
+#include "nn/backend/cpu/vector_math.h"
 
 #include <cblas.h>
 

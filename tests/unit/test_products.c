@@ -3,9 +3,9 @@
 #include "core/dtype.h"
 #include "core/memory.h"
 #include "core/random.h"
+#include "nn/backend/cpu/rounding.h"
 #include "nn/operators/operators.h"
 #include "nn/optimizer.h"
-#include "nn/rounding.h"
 
 static float *random_values(size_t count, uint64_t seed) {
     float *values = memory_need(count, sizeof *values);
@@ -97,7 +97,7 @@ static void check_products(const Backend *backend) {
             round_product(&p);
             packing_outdate(&packing);
             check_product(&p, backend, &packing);
-            packing_release(&packing);
+            backend->release_packing(&packing);
             free_product(&p);
         }
 }
@@ -136,7 +136,7 @@ static void packs_for_each_use(void) {
             CHECK(p.c[0] == first[dtype]);
         }
     CHECK(first[0] != first[1] && fabsf(first[0] - first[1]) < 0.1f);
-    packing_release(&packing);
+    backend_cpu.release_packing(&packing);
     free_product(&p);
 }
 
@@ -180,7 +180,7 @@ static double train(const Backend *backend, double *first) {
         loss = (double)*result->value;
         if (!step) *first = loss;
         tape_backward(tape, result);
-        optimizer_step(&optimizer, layer.set, rates, 1);
+        optimizer_step(&optimizer, layer.set, rates, 1, 0);
         parameter_set_clear_gradients(layer.set);
     }
     tape_destroy(tape);

@@ -52,6 +52,13 @@ typedef struct Backend {
     const OptimizerKernels *optimizer;
 } Backend;
 
+/* How many rows of so many columns to take at a time when a product's result is worked on at once: few enough
+ * for the cache, enough for a product to be fast. */
+static inline size_t backend_rows_at_once(const Backend *backend, size_t columns) {
+    const size_t rows = backend->at_once / columns;
+    return rows < 256 ? 256 : rows;
+}
+
 /* The backend of a device ("cpu") for products in a dtype ("f32" or "bf16"). NULL with a message where this
  * processor or this build has none. */
 const Backend *backend_find(const char *device, const char *dtype, Error *error);

@@ -19,8 +19,6 @@ static inline void packing_outdate(Packing *packing) {
     packing->current[0][0] = packing->current[0][1] = packing->current[1][0] = packing->current[1][1] = false;
 }
 
-void packing_release(Packing *packing);
-
 typedef struct Matrix {
     const float *values;
     size_t stride;           /* from row to row */

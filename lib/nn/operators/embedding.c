@@ -1,48 +1,48 @@
-#include "nn/operators/kernels.h"
 #include "nn/operators/operators.h"
+#include "nn/operators/row_lists.h"
 
-typedef struct EmbeddingStep {
+typedef struct Embedding {
     Tensor *base, *y;
     EmbeddingRows tables[EMBEDDING_SUM_MOST];
     size_t table_count;
-} EmbeddingStep;
+} Embedding;
+
+static void table_backward(Tape *tape, const EmbeddingRows *rows, const Tensor *y) {
+    Parameter *table = rows->table;
+    if (rows->rows) {
+        const RowLists lists = row_lists_create(tape, rows->rows, y->rows, rows->padding);
+        tape->backend->rows->scatter_add(y->columns, y->gradient, &lists, table->gradient, tape->values);
+    } else if ((int64_t)rows->row != rows->padding) {
+        tape->backend->columns->sums(y->rows, y->columns, y->gradient,
+                                     table->gradient + rows->row * y->columns, tape->values);
+    }
+    parameter_touch(table);
+}
 
 static void embedding_sum_backward(Tape *tape, void *context) {
-    const EmbeddingStep *e = context;
-    const size_t rows = e->y->rows, columns = e->y->columns;
+    const Embedding *e = context;
+    const size_t count = e->y->rows * e->y->columns;
     if (e->base && e->base->needs_gradient)
-        add_elements(rows * columns, e->y->gradient, tape_gradient(tape, e->base));
-    for (size_t t = 0; t < e->table_count; t++) {
-        const EmbeddingRows *table = &e->tables[t];
-        if (!table->table->trainable) continue;
-        scatter_add_rows(rows, columns, e->y->gradient, table->rows, table->row, table->padding,
-                         table->table->gradient);
-        table->table->touched = true;
-    }
+        tape->backend->elements->add(count, e->y->gradient, tape_gradient(tape, e->base));
+    for (size_t t = 0; t < e->table_count; t++)
+        if (e->tables[t].table->trainable) table_backward(tape, &e->tables[t], e->y);
 }
 
 Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, size_t table_count,
                       size_t count) {
     const size_t columns = tables[0].table->columns;
+    EmbeddingSum sum = {count, columns, base ? base->value : NULL, table_count, {{0}}, NULL};
+    Embedding *e = TAPE_CONTEXT(tape, Embedding, .base = base, .table_count = table_count);
     bool needs = base && base->needs_gradient;
-    for (size_t t = 0; t < table_count; t++)
-        needs = needs || tables[t].table->trainable;
-    Tensor *y = tape_tensor(tape, count, columns, needs);
-    EmbeddingStep *e = TAPE_CONTEXT(tape, EmbeddingStep, .base = base, .y = y, .table_count = table_count);
-    for (size_t t = 0; t < table_count; t++)
+    for (size_t t = 0; t < table_count; t++) {
         e->tables[t] = tables[t];
-#pragma omp parallel for schedule(static) if (count * columns > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < count; i++) {
-        float *to = y->value + i * columns;
-        for (size_t j = 0; j < columns; j++)
-            to[j] = base ? base->value[i * columns + j] : 0;
-        for (size_t t = 0; t < table_count; t++) {
-            const size_t row = e->tables[t].rows ? e->tables[t].rows[i] : e->tables[t].row;
-            const float *from = e->tables[t].table->value + row * columns;
-            for (size_t j = 0; j < columns; j++)
-                to[j] += from[j];
-        }
+        sum.tables[t] = (EmbeddedRow){tables[t].table->value, tape_upload_rows(tape, tables[t].rows, count),
+                                      tables[t].row};
+        needs = needs || tables[t].table->trainable;
     }
-    tape_record(tape, y, embedding_sum_backward, e);
-    return y;
+    e->y = tape_tensor(tape, count, columns, needs);
+    sum.y = e->y->value;
+    tape->backend->rows->embedding_sum(&sum);
+    tape_record(tape, e->y, embedding_sum_backward, e);
+    return e->y;
 }

@@ -1,5 +1,5 @@
-#include "nn/operators/kernels.h"
 #include "nn/operators/operators.h"
+#include "nn/operators/row_lists.h"
 
 typedef struct GatherRows {
     Tensor *x, *y;
@@ -8,15 +8,14 @@ typedef struct GatherRows {
 
 static void gather_rows_backward(Tape *tape, void *context) {
     const GatherRows *g = context;
-    scatter_add_rows(g->y->rows, g->y->columns, g->y->gradient, g->rows, 0, -1, tape_gradient(tape, g->x));
+    const RowLists lists = row_lists_create(tape, g->rows, g->y->rows, -1);
+    tape->backend->rows->scatter_add(g->y->columns, g->y->gradient, &lists, tape_gradient(tape, g->x),
+                                     tape->values);
 }
 
 Tensor *gather_rows(Tape *tape, Tensor *x, const uint32_t *rows, size_t count) {
-    const size_t columns = x->columns;
-    Tensor *y = tape_tensor(tape, count, columns, x->needs_gradient);
-#pragma omp parallel for schedule(static) if (count * columns > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < count; i++)
-        memcpy(y->value + i * columns, x->value + rows[i] * columns, columns * sizeof(float));
+    Tensor *y = tape_tensor(tape, count, x->columns, x->needs_gradient);
+    tape->backend->rows->gather(count, x->columns, x->value, tape_upload_rows(tape, rows, count), y->value);
     tape_record(tape, y, gather_rows_backward, TAPE_CONTEXT(tape, GatherRows, x, y, rows));
     return y;
 }

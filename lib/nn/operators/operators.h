@@ -1,10 +1,9 @@
 /* The operators, each with its forward and its backward step in one file. All append to the tape and return a
- * new tensor; arrays passed to them must outlive the step. A parameter that is not trainable gets no
- * gradient. */
+ * new tensor; arrays passed to them are the host's and must outlive the step unchanged. A parameter that is
+ * not trainable gets no gradient. */
 #ifndef NN_OPERATORS_H
 #define NN_OPERATORS_H
 
-#include "nn/activation.h"
 #include "nn/parameters.h"
 #include "nn/tape.h"
 
@@ -87,6 +86,12 @@ Tensor *gather_rows(Tape *tape, Tensor *x, const uint32_t *rows, size_t count);
 
 /* `count` rows of zeros behind x. */
 Tensor *append_zero_rows(Tape *tape, Tensor *x, size_t count);
+
+/* Images of the host [images, channels, size, size], cut into patches, one a row from the top left, each in
+ * the order of a convolution's weights (channel, row, column): [images · (size / patch)², channels · patch²].
+ * No gradient goes back. */
+Tensor *cut_patches(Tape *tape, const float *pixels, size_t images, size_t channels, size_t size,
+                    size_t patch);
 
 /* In each segment the rows of a, then those of b. *joined receives the new segments. */
 Tensor *join_segments(Tape *tape, Tensor *a, Segments a_segments, Tensor *b, Segments b_segments,

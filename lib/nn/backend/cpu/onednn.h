@@ -1,6 +1,6 @@
 /* Matrix products by oneDNN, for the backends of the cpu. In a build without it there are none. */
-#ifndef NN_BACKEND_ONEDNN_H
-#define NN_BACKEND_ONEDNN_H
+#ifndef NN_BACKEND_CPU_ONEDNN_H
+#define NN_BACKEND_CPU_ONEDNN_H
 
 #include "nn/backend/backend.h"
 
@@ -19,5 +19,8 @@ bool onednn_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float 
  * each takes a while when it is first met. */
 bool onednn_matmul_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                           size_t c_stride);
+
+/* Backend.release_packing. */
+void onednn_release_packing(Packing *packing);
 
 #endif

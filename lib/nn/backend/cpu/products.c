@@ -1,7 +1,6 @@
-#include "nn/backend/backend.h"
-
 #include "core/log.h"
-#include "nn/backend/onednn.h"
+#include "nn/backend/cpu/kernels.h"
+#include "nn/backend/cpu/onednn.h"
 
 #include <cblas.h>
 #include <stdlib.h>
@@ -69,42 +68,11 @@ static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix 
     }
 }
 
-static void matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
+void cpu_matmul_f32(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
     matmul_in(false, m, n, k, a, b, beta, c, c_stride);
 }
 
-static void matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
-                        size_t c_stride) {
+void cpu_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                     size_t c_stride) {
     matmul_in(true, m, n, k, a, b, beta, c, c_stride);
-}
-
-const Backend backend_cpu = {
-    .name = "cpu", .matmul = matmul, .release_packing = packing_release, .is_host = true};
-static const Backend backend_cpu_bf16 = {.name = "cpu bf16",
-                                         .rounds = true,
-                                         .matmul = matmul_bf16,
-                                         .release_packing = packing_release,
-                                         .is_host = true};
-
-bool backend_has_bf16(void) {
-    return onednn_has_bf16();
-}
-
-const char *backend_describe(void) {
-    return onednn_has_bf16()     ? "matrix products: f32 and bf16 by oneDNN"
-           : onednn_is_present() ? "matrix products: f32 by oneDNN; no bf16 on this processor"
-                                 : "matrix products: f32 by OpenBLAS; built without oneDNN, so no bf16";
-}
-
-const Backend *backend_find(const char *device, const char *dtype, Error *error) {
-    if (strcmp(device, "cpu")) {
-        error_set(error, "there is no device '%s' in this build; use --device cpu", device);
-        return NULL;
-    }
-    log_detail("%s", backend_describe());
-    if (!strcmp(dtype, "f32")) return &backend_cpu;
-    if (!strcmp(dtype, "bf16") && onednn_has_bf16()) return &backend_cpu_bf16;
-    error_set(error, "products in %s need %s; use f32", dtype,
-              onednn_is_present() ? "a processor with AVX-512 BF16 or AMX" : "a build with oneDNN");
-    return NULL;
 }

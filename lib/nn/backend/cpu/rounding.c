@@ -1,7 +1,7 @@
-#include "nn/rounding.h"
+#include "nn/backend/cpu/rounding.h"
 
 #include "core/dtype.h"
-#include "nn/operators/kernels.h"
+#include "nn/backend/cpu/kernels.h"
 
 #include <string.h>
 

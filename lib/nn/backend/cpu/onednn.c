@@ -1,4 +1,4 @@
-#include "nn/backend/onednn.h"
+#include "nn/backend/cpu/onednn.h"
 
 #ifdef WITH_ONEDNN
 
@@ -120,7 +120,7 @@ struct PackedMatrix {
     dnnl_memory_t memory;
 };
 
-void packing_release(Packing *packing) {
+void onednn_release_packing(Packing *packing) {
     for (int i = 0; i < 4; i++) {
         PackedMatrix *copy = packing->copies[i >> 1][i & 1];
         if (!copy) continue;
@@ -234,7 +234,7 @@ bool onednn_matmul_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, Mat
     return onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride);
 }
 
-void packing_release(Packing *packing) {
+void onednn_release_packing(Packing *packing) {
     (void)packing;
 }
 

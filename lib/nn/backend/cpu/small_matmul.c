@@ -1,4 +1,4 @@
-#include "nn/small_matmul.h"
+#include "nn/backend/cpu/small_matmul.h"
 
 #include <string.h>
 

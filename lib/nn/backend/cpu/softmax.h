@@ -2,7 +2,7 @@
 #ifndef NN_SOFTMAX_H
 #define NN_SOFTMAX_H
 
-#include "nn/vector_math.h"
+#include "nn/backend/cpu/vector_math.h"
 
 #include <stddef.h>
 

@@ -1,0 +1,44 @@
+/* The kernels of the cpu, and what several of them share. */
+#ifndef NN_BACKEND_CPU_KERNELS_H
+#define NN_BACKEND_CPU_KERNELS_H
+
+#include "nn/backend/backend.h"
+
+extern const MemoryKernels cpu_memory;
+extern const ElementKernels cpu_elements;
+extern const ColumnKernels cpu_columns;
+extern const RowKernels cpu_rows;
+extern const SegmentKernels cpu_segments;
+extern const ActivationKernels cpu_activations;
+extern const LayerNormKernels cpu_layer_norm;
+extern const AttentionKernels cpu_attention;
+extern const SequenceKernels cpu_sequences;
+extern const LossKernels cpu_losses;
+extern const ScoreKernels cpu_scores;
+extern const OptimizerKernels cpu_optimizer;
+
+/* Backend.matmul, in f32 and in bf16. */
+void cpu_matmul_f32(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
+void cpu_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
+
+extern const Backend backend_cpu_bf16;
+
+/* Below this many elements a loop runs on one thread. */
+enum { PARALLEL_ELEMENTS = 16384 };
+
+static inline size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* to += from. */
+static inline void add_row(size_t count, const float *from, float *to) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        to[i] += from[i];
+}
+
+static inline void copy_rows(size_t rows, size_t columns, const float *from, float *to) {
+    if (rows && columns) __builtin_memcpy(to, from, rows * columns * sizeof *to);
+}
+
+#endif

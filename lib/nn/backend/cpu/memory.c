@@ -1,0 +1,30 @@
+#include "nn/backend/cpu/kernels.h"
+
+#include "core/memory.h"
+
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+static void *take(size_t bytes) {
+    void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT);
+    if (!memory) memory_end(bytes, 1);
+    return memory;
+}
+
+static void release(void *memory, size_t bytes) {
+    (void)bytes;
+    free(memory);
+}
+
+static void fill(size_t count, float value, float *to) {
+#pragma omp parallel for simd schedule(static) if (count > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < count; i++)
+        to[i] = value;
+}
+
+static void copy(size_t bytes, const void *from, void *to) {
+    if (bytes) memcpy(to, from, bytes);
+}
+
+const MemoryKernels cpu_memory = {take, release, fill, copy, copy, copy};

@@ -1,0 +1,11 @@
+/* Rows in lists by where they go, for kernels that add rows up at their targets. */
+#ifndef NN_ROW_LISTS_H
+#define NN_ROW_LISTS_H
+
+#include "nn/tape.h"
+
+/* Of the rows 0 … count − 1, where row i goes to rows[i]; those that go to `padding` (−1: none) are left out.
+ * Made on the host; its arrays are uploaded. */
+RowLists row_lists_create(Tape *tape, const uint32_t *rows, size_t count, int64_t padding);
+
+#endif
