@@ -1,13 +1,17 @@
 #include "core/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define CLEAR_LINE "\r\033[K"
 
 static struct {
     char name[128];
     LogLevel level;
-} options = {"pm", LOG_NORMAL};
+    bool shows_progress; /* a line that is not ended stands on the terminal */
+} options = {"pm", LOG_NORMAL, false};
 
 void log_open(const char *name, LogLevel level) {
     const char *label = getenv("PM_LABEL");
@@ -16,19 +20,51 @@ void log_open(const char *name, LogLevel level) {
     options.level = level;
 }
 
-const char *log_name(void) {
-    return options.name;
-}
-
 LogLevel log_level(void) {
     return options.level;
 }
 
+/* How many bytes of the text are one control character (of ASCII, or U+0080 … U+009F in UTF-8), or 0. */
+static size_t control_size(const char *text) {
+    const unsigned char first = (unsigned char)text[0], second = first ? (unsigned char)text[1] : 0;
+    if (first < 0x20 || first == 0x7f) return 1;
+    return first == 0xc2 && second >= 0x80 && second <= 0x9f ? 2 : 0;
+}
+
+/* Names of files and items come from anywhere: what would move the cursor or end the line is shown as \xNN.
+ * `escaped` has four bytes for each of the text. */
+static void escape(const char *text, char *escaped) {
+    while (*text) {
+        size_t size = control_size(text);
+        if (!size) *escaped++ = *text++;
+        for (; size; size--)
+            escaped += sprintf(escaped, "\\x%02x", (unsigned char)*text++);
+    }
+    *escaped = 0;
+}
+
 /* One write a line, so that the lines of tools in one pipe do not mix. */
 static void print_line(const char *prefix, const char *format, va_list arguments) {
-    char text[2048];
+    char text[2048], escaped[4 * sizeof text];
     vsnprintf(text, sizeof text, format, arguments);
-    fprintf(stderr, "%s: %s%s\n", options.name, prefix, text);
+    escape(text, escaped);
+    log_end_progress();
+    fprintf(stderr, "%s: %s%s\n", options.name, prefix, escaped);
+}
+
+void log_progress(const char *format, ...) {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, CLEAR_LINE "%s: %s", options.name, text);
+    options.shows_progress = true;
+}
+
+void log_end_progress(void) {
+    if (options.shows_progress) fputs(CLEAR_LINE, stderr);
+    options.shows_progress = false;
 }
 
 #define DEFINE_LOG(function, needed, prefix)                                                                 \

@@ -3,6 +3,7 @@
 #include "core/log.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,12 +28,12 @@ void progress_update(Progress *progress, uint64_t done) {
     progress->shown = now;
     const double rate = (double)done / (now - progress->started + 1e-9);
     if (progress->total)
-        fprintf(stderr, "\r\033[K%s: %" PRIu64 "/%" PRIu64 " %s  %.0f/s  %.0f s left", log_name(), done,
-                progress->total, progress->noun, rate, (double)(progress->total - done) / (rate + 1e-9));
+        log_progress("%" PRIu64 "/%" PRIu64 " %s  %.0f/s  %.0f s left", done, progress->total, progress->noun,
+                     rate, (double)(progress->total - done) / (rate + 1e-9));
     else
-        fprintf(stderr, "\r\033[K%s: %" PRIu64 " %s  %.0f/s", log_name(), done, progress->noun, rate);
+        log_progress("%" PRIu64 " %s  %.0f/s", done, progress->noun, rate);
 }
 
 void progress_finish(Progress *progress) {
-    if (progress->shown > 0) fputs("\r\033[K", stderr);
+    if (progress->shown > 0) log_end_progress();
 }
