@@ -38,8 +38,8 @@ OPENBLAS := PKG_CONFIG_PATH=/usr/lib/$(shell $(CC) -print-multiarch)/openblas-op
 BLAS     := $(foreach folder,$(patsubst %/,%,$(shell $(OPENBLAS) --variable=libdir 2> /dev/null)), \
             -L$(folder) -Wl,-rpath,$(folder))
 
-# -Wsign-conversion is part of -Wconversion; only the C++ shim of SentencePiece is left out of the C warnings.
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion
+# -Wsign-conversion is part of -Wconversion; only C++ is left out of the C warnings. Fields that are not named are zero.
+WARNINGS := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion
 CPPFLAGS := -Ilib -D_GNU_SOURCE $(shell $(OPENBLAS) --cflags 2> /dev/null)
 # Contraction off: resizing must round as Pillow does. No fast-math: a NaN must be seen. errno of libm is not used.
 CFLAGS   := -std=gnu17 $(OPTIMIZE) -g -march=$(ARCH) -fopenmp -ffp-contract=off -fno-math-errno \

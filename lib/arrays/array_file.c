@@ -103,8 +103,7 @@ static ArrayFile *open_folder(const char *folder, Error *error) {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
                                         "pytorch_model.bin", "pytorch_model.bin.index.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path;
-        if (asprintf(&path, "%s/%s", folder, names[i]) < 0) abort();
+        char *path = memory_format("%s/%s", folder, names[i]);
         const bool exists = !access(path, F_OK);
         ArrayFile *file = exists ? open_file(path, false, error) : NULL;
         free(path);
@@ -197,10 +196,9 @@ void array_file_pass_over(ArrayFile *file, const char *name, size_t name_size) {
     enum { LIMIT = 400 };
     const size_t before = strlen(file->beside);
     if (before > LIMIT || !array_name_is_printable(name, name_size)) return;
-    char *longer;
-    if (asprintf(&longer, "%s%s%.*s%s", file->beside, before ? ", " : "",
-                 name_size > 60 ? 60 : (int)name_size, name, before + name_size > LIMIT ? ", …" : "") < 0)
-        abort();
+    char *longer =
+        memory_format("%s%s%.*s%s", file->beside, before ? ", " : "", name_size > 60 ? 60 : (int)name_size,
+                      name, before + name_size > LIMIT ? ", …" : "");
     free(file->beside);
     file->beside = longer;
 }

@@ -1,5 +1,7 @@
 #include "arrays/file_map.h"
 
+#include "core/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,9 +11,6 @@
 static bool map_descriptor(FileMap *map, int descriptor, const char *path, Error *error) {
     struct stat status;
     if (fstat(descriptor, &status)) return error_set_errno(error, "cannot read %s", path);
-    if (!S_ISREG(status.st_mode))
-        return error_set(
-            error, "%s: not a regular file; such files are read at any place, so a pipe will not do", path);
     map->size = (size_t)status.st_size;
     if (map->size == 0) return true;
     void *bytes = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
@@ -22,6 +21,7 @@ static bool map_descriptor(FileMap *map, int descriptor, const char *path, Error
 
 bool file_map_open(FileMap *map, const char *path, Error *error) {
     *map = (FileMap){0};
+    if (!file_check_regular(path, error)) return false;
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return error_set_errno(error, "cannot read %s", path);
     const bool fine = map_descriptor(map, descriptor, path, error);

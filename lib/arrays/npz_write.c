@@ -138,8 +138,7 @@ static zip_int64_t target_source(void *context, void *data, zip_uint64_t size, z
 }
 
 static bool add_entry(zip_t *zip, Entry *entry, Error *error) {
-    char *name;
-    if (asprintf(&name, "%s.npy", entry->array->name) < 0) abort();
+    char *name = memory_format("%s.npy", entry->array->name);
     zip_source_t *source = zip_source_function(zip, entry_source, entry);
     const zip_int64_t index = source ? zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8) : -1;
     free(name);

@@ -24,8 +24,7 @@ static bool is_name(const char *name) {
 /* The path of a file beside the index; to be freed. */
 static char *beside(const ArrayFile *index, const char *name) {
     const char *path = array_file_path(index), *slash = strrchr(path, '/');
-    char *sibling;
-    if (asprintf(&sibling, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name) < 0) abort();
+    char *sibling = memory_format("%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name);
     return sibling;
 }
 

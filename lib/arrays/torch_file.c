@@ -50,8 +50,7 @@ static void torch_close(void *state) {
 
 static bool find_zip_storage(const TorchFile *own, const TorchTensor *tensor, StoragePlace *place,
                              Error *error) {
-    char *name;
-    if (asprintf(&name, "%sdata/%.*s", own->prefix, (int)tensor->key_size, tensor->key) < 0) abort();
+    char *name = memory_format("%sdata/%.*s", own->prefix, (int)tensor->key_size, tensor->key);
     place->entry = tensor->key_size <= UINT16_MAX ? zip_archive_find(own->archive, name) : SIZE_MAX;
     free(name);
     if (place->entry == SIZE_MAX) return error_set(error, "its storage is missing in the archive");
@@ -139,8 +138,7 @@ static size_t find_data_pickle(TorchFile *own) {
 }
 
 static size_t find_beside(const TorchFile *own, const char *name) {
-    char *path;
-    if (asprintf(&path, "%s%s", own->prefix, name) < 0) abort();
+    char *path = memory_format("%s%s", own->prefix, name);
     const size_t entry = zip_archive_find(own->archive, path);
     free(path);
     return entry;

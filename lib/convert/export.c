@@ -1,6 +1,7 @@
 #include "convert/export.h"
 
 #include "convert/export_parts.h"
+#include "core/file.h"
 #include "data/image_store.h"
 #include "stream/reader.h"
 
@@ -25,6 +26,8 @@ static bool export_stream(const ExportRequest *request, Error *error) {
 }
 
 bool export_file(const char *input, const char *output, Error *error) {
+    if (!file_check_regular(input, error)) return false;
+    if (!strcmp(input, "-")) input = "/dev/stdin"; /* opened anew, it is read from its beginning */
     const ExportRequest request = {input, output, array_target_find(output, error)};
     if (!request.target) return false;
     return image_store_is_one(input) ? export_images(&request, error) : export_stream(&request, error);

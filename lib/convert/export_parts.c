@@ -1,6 +1,7 @@
 #include "convert/export_parts.h"
 
 #include "core/file.h"
+#include "core/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +19,11 @@ static bool write_keys(OutputFile *file, const NameTable *keys, Error *error) {
         fwrite(key, 1, size, stream);
         putc('\n', stream);
     }
-    return (!fflush(stream) && !ferror(stream)) ||
-           error_set_errno(error, "cannot write %s", output_file_name(file));
+    return output_file_flush(file, error);
 }
 
 char *export_keys_path(const char *output) {
-    char *path;
-    if (asprintf(&path, "%.*s.keys.tsv", (int)(strrchr(output, '.') - output), output) < 0) abort();
-    return path;
+    return memory_format("%.*s.keys.tsv", (int)(strrchr(output, '.') - output), output);
 }
 
 bool export_with_keys(const ExportRequest *request, const OutputArray *arrays, size_t count,

@@ -143,7 +143,7 @@ static bool choose_and_write_encoder(const ImportRequest *request, ArrayFile *fi
 
 bool import_encoder(const ImportRequest *request, Error *error) {
     char *beside = NULL;
-    if (!request->config && asprintf(&beside, "%s/config.json", request->file) < 0) abort();
+    if (!request->config) beside = memory_format("%s/config.json", request->file);
     json_t *config = hf_config_read(request->config ? request->config : beside, error);
     free(beside);
     ArrayFile *file = config ? array_file_open(request->file, error) : NULL;

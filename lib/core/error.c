@@ -7,10 +7,15 @@
 
 bool error_set(Error *error, const char *format, ...) {
     va_list arguments;
+    error->of_machine = false;
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     return false;
+}
+
+static bool is_of_machine(int number) {
+    return number == ENOMEM || number == EMFILE || number == ENFILE || number == EIO || number == ENOSPC;
 }
 
 bool error_set_errno(Error *error, const char *format, ...) {
@@ -20,7 +25,9 @@ bool error_set_errno(Error *error, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return error_set(error, "%s: %s", what, strerror(number));
+    error_set(error, "%s: %s", what, strerror(number));
+    error->of_machine = is_of_machine(number);
+    return false;
 }
 
 bool error_prefix(Error *error, const char *format, ...) {

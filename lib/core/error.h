@@ -7,6 +7,7 @@
 
 typedef struct Error {
     char message[1024];
+    bool of_machine; /* memory, descriptors or a disk failed, which says nothing about the input */
 } Error;
 
 /* Sets the message and returns false, so that `return error_set(error, …)` fails in one line. */

@@ -255,6 +255,15 @@ unsigned char *file_read(const char *path, size_t limit, size_t *size, Error *er
     return bytes;
 }
 
+bool file_check_regular(const char *path, Error *error) {
+    struct stat status;
+    const bool known = is_standard(path) ? !fstat(STDIN_FILENO, &status) : !stat(path, &status);
+    if (!known) return error_set_errno(error, "cannot read %s", file_display_name(path));
+    return S_ISREG(status.st_mode) ||
+           error_set(error, "%s: not a regular file; it is read more than once, so a pipe will not do",
+                     file_display_name(path));
+}
+
 const char *file_display_name(const char *path) {
     return is_standard(path) ? "standard input" : path;
 }

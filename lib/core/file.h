@@ -42,6 +42,10 @@ bool standard_output_finish(Error *error);
 /* The whole file in memory, to be freed, with a NUL behind it; more than `limit` bytes are an error. */
 unsigned char *file_read(const char *path, size_t limit, size_t *size, Error *error);
 
+/* Whether `path` can be read more than once, or anywhere: a regular file. Does not open it, for which a FIFO
+ * would wait. */
+bool file_check_regular(const char *path, Error *error);
+
 /* A name for messages: "standard input" for "-" and NULL. */
 const char *file_display_name(const char *path);
 

@@ -1,6 +1,7 @@
 #include "core/growing_memory.h"
 
 #include "core/log.h"
+#include "core/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,8 +34,7 @@ static bool scratch_error(Error *error, const char *what) {
 }
 
 static int open_scratch(Error *error) {
-    char *path;
-    if (asprintf(&path, "%s/pm-scratch.XXXXXX", scratch_folder()) < 0) abort();
+    char *path = memory_format("%s/pm-scratch.XXXXXX", scratch_folder());
     const int descriptor = mkostemp(path, O_CLOEXEC);
     if (descriptor < 0)
         scratch_error(error, "create");

@@ -10,8 +10,14 @@
 
 void *memory_allocate(size_t count, size_t size, Error *error) {
     void *block = calloc(count ? count : 1, size ? size : 1);
-    if (!block) error_set(error, "out of memory: %zu × %zu bytes were needed", count, size);
+    if (!block) memory_error(error, count, size);
     return block;
+}
+
+bool memory_error(Error *error, size_t count, size_t size) {
+    error_set(error, "out of memory: %zu × %zu bytes were needed", count, size);
+    error->of_machine = true;
+    return false;
 }
 
 static const char *advice;

@@ -22,6 +22,9 @@ void *memory_resize(void *block, size_t count, size_t size);
 /* A copy of `size` bytes with a NUL behind them. */
 char *memory_copy_text(const char *bytes, size_t size);
 
+/* Says that there is no memory, and returns false. */
+bool memory_error(Error *error, size_t count, size_t size);
+
 /* Ends the program (exit 1, nothing left behind): so much memory was needed. 0 × 0: it is not known how much.
  */
 void memory_end(size_t count, size_t size) __attribute__((noreturn));

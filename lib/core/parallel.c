@@ -1,13 +1,26 @@
 #include "core/parallel.h"
 
+#include "core/processor_quota.h"
+
 #include <limits.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+/* What the environment asks for, or the processors that the process may run on and has the time of. */
+static int usual_threads(void) {
+    static int asked = -1; /* before anything of ours was set */
+    if (asked < 0) asked = getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : 0;
+    if (asked) return asked;
+    const int processors = omp_get_num_procs(),
+              quota = processor_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+    return quota && quota < processors ? quota : processors;
+}
+
 void parallel_set_threads(int threads) {
+    const int usual = usual_threads();
     omp_set_dynamic(0);
-    omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
+    omp_set_num_threads(threads > 0 ? threads : usual);
 }
 
 int parallel_threads(void) {

@@ -2,7 +2,8 @@
 #ifndef CORE_PARALLEL_H
 #define CORE_PARALLEL_H
 
-/* 0 means all processors this process may run on. */
+/* 0 means as many as OMP_NUM_THREADS says or, without it, the processors that this process may run on, no
+ * more than the quota of its container. */
 void parallel_set_threads(int threads);
 int parallel_threads(void);
 

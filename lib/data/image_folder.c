@@ -113,10 +113,8 @@ static uint8_t *read_image(const char *path, size_t *size, Error *error) {
 static bool load(const void *context, const char *item, size_t size, const ImageSink *sink, Error *warning,
                  Error *error) {
     const ImageFolder *folder = context;
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", folder->path,
-                 folder->files[name_table_find(folder->items, item, size)].first) < 0)
-        abort();
+    char *path =
+        memory_format("%s/%s", folder->path, folder->files[name_table_find(folder->items, item, size)].first);
     size_t bytes_size;
     uint8_t *bytes = read_image(path, &bytes_size, error);
     bool fine = bytes != NULL;

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 
@@ -29,7 +30,11 @@ static void fail(j_common_ptr library) {
     Decoder *decoder = library->client_data;
     char text[JMSG_LENGTH_MAX];
     library->err->format_message(library, text);
-    error_set(decoder->complete ? decoder->warning : decoder->error, "broken JPEG: %s", text);
+    errno = ENOMEM;
+    if (library->err->msg_code == JERR_OUT_OF_MEMORY)
+        error_set_errno(decoder->error, "cannot decode a JPEG");
+    else
+        error_set(decoder->complete ? decoder->warning : decoder->error, "broken JPEG: %s", text);
     longjmp(decoder->failed, 1);
 }
 

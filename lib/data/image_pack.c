@@ -93,6 +93,10 @@ static bool replace(PackJob *job, PackItem *item) {
 static bool store(PackJob *job, PackItem *item) {
     ImagePack *pack = job->pack;
     const bool is_usable = item->is_found && item->is_loaded;
+    if (item->is_found && !is_usable && item->error.of_machine) { /* the image may be fine */
+        *job->error = item->error;
+        return false;
+    }
     if (!is_usable && !replace(job, item)) return true;
     if (is_usable && item->warning.message[0]) {
         pack->damaged_count++;

@@ -4,6 +4,7 @@
 
 #include <png.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Lives in the caller's frame, outside the one that calls setjmp, so that a longjmp leaves it defined. */
@@ -18,12 +19,27 @@ typedef struct Decoder {
     uint8_t *pixels;  /* one row of them; of an interlaced file, all rows */
     uint8_t *row;     /* as it goes to the sink, or NULL where that is the same */
     uint8_t palette[256][IMAGE_PIXEL];
+    size_t missing; /* bytes that the library wanted and did not get */
     Error *warning, *error;
 } Decoder;
 
+static void *take(png_structp library, size_t size) {
+    void *block = malloc(size);
+    if (!block) ((Decoder *)png_get_mem_ptr(library))->missing = size;
+    return block;
+}
+
+static void give_back(png_structp library, void *block) {
+    (void)library;
+    free(block);
+}
+
 static void fail(png_structp library, png_const_charp text) {
     Decoder *decoder = png_get_error_ptr(library);
-    error_set(decoder->error, "broken PNG: %s", text);
+    if (decoder->missing)
+        memory_error(decoder->error, 1, decoder->missing);
+    else
+        error_set(decoder->error, "broken PNG: %s", text);
     png_longjmp(library, 1);
 }
 
@@ -141,10 +157,10 @@ static bool decode(Decoder *decoder, const ImageSink *sink) {
 bool image_decode_png(const uint8_t *bytes, size_t size, const ImageSink *sink, Error *warning,
                       Error *error) {
     Decoder decoder = {.bytes = bytes, .size = size, .warning = warning, .error = error};
-    decoder.library = png_create_read_struct(PNG_LIBPNG_VER_STRING, &decoder, fail, note);
+    decoder.library =
+        png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &decoder, fail, note, &decoder, take, give_back);
     if (decoder.library) decoder.info = png_create_info_struct(decoder.library);
-    const bool fine =
-        decoder.info ? decode(&decoder, sink) : error_set(error, "out of memory for the PNG decoder");
+    const bool fine = decoder.info ? decode(&decoder, sink) : memory_error(error, 1, decoder.missing);
     png_destroy_read_struct(&decoder.library, &decoder.info, NULL);
     free(decoder.pixels);
     free(decoder.row);

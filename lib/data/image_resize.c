@@ -125,7 +125,7 @@ static bool take_aligned(void **block, size_t *capacity, size_t count, size_t si
     free(*block);
     *block = aligned_alloc(CHUNK, (count * size + CHUNK - 1) / CHUNK * CHUNK);
     *capacity = *block ? count : 0;
-    return *block || error_set(error, "out of memory: %zu × %zu bytes were needed", count, size);
+    return *block || memory_error(error, count, size);
 }
 
 /* The weight of a pixel stands in each of its four lanes. All outputs take as many pairs as the longest, some

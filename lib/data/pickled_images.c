@@ -37,7 +37,7 @@ PickledImages *pickled_images_open(const char *path, Error *error) {
     PickledImages *images = memory_need(1, sizeof *images);
     struct stat status;
     const bool is_folder = !stat(path, &status) && S_ISDIR(status.st_mode);
-    if (asprintf(&images->path, "%s%s", path, is_folder ? "/data.mdb" : "") < 0) abort();
+    images->path = memory_format("%s%s", path, is_folder ? "/data.mdb" : "");
     pthread_mutex_init(&images->lock, NULL);
     if (lmdb_reader_open(&images->reader, images->path, error)) return images;
     pickled_images_close(images);

@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 static char *path_in(const char *folder, const char *name) {
-    char *path;
-    if (asprintf(&path, "%s/%s", folder, name) < 0) abort();
+    char *path = memory_format("%s/%s", folder, name);
     return path;
 }
 
@@ -34,9 +33,9 @@ static bool write_images(const char *folder, const SynthCatalogue *catalogue, in
     Progress progress;
     progress_start(&progress, "images", catalogue->count);
     for (size_t i = 0; fine && i < catalogue->count; i++) {
-        char name[SYNTH_NAME_SIZE + 4], *path;
+        char name[SYNTH_NAME_SIZE + 4];
         synth_item_name(catalogue, i, name);
-        if (asprintf(&path, "%s/%s.jpg", folder, name) < 0) abort();
+        char *path = memory_format("%s/%s.jpg", folder, name);
         synth_image_render(catalogue, i, size, pixels);
         fine = synth_image_write(path, pixels, size, error);
         free(path);

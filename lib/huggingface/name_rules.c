@@ -31,9 +31,8 @@ static char *apply_rule(Part from, Part to, const char *name) {
     const int middle_size = (int)(length - head - tail);
     const size_t to_head = star ? (size_t)(find_star(to) - to.text) : to.size;
     const int to_tail = star ? (int)(to.size - to_head - 1) : 0;
-    if (asprintf(&renamed, "%.*s%.*s%.*s", (int)to_head, to.text, middle_size, middle, to_tail,
-                 star ? to.text + to_head + 1 : "") < 0)
-        abort();
+    renamed = memory_format("%.*s%.*s%.*s", (int)to_head, to.text, middle_size, middle, to_tail,
+                            star ? to.text + to_head + 1 : "");
     return renamed;
 }
 

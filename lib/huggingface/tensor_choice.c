@@ -114,8 +114,7 @@ static char *find_prefix(const NameTable *names, const char *part, const char *a
 
 /* The candidate called prefix + name, or as older BERT checkpoints call layer norms; SIZE_MAX without one. */
 static size_t find_tensor(const NameTable *names, const char *prefix, const char *name) {
-    char *full;
-    if (asprintf(&full, "%s%s", prefix, name) < 0) abort();
+    char *full = memory_format("%s%s", prefix, name);
     size_t number = name_table_find(names, full, strlen(full));
     static const char *const older[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"},
                                            {"LayerNorm.bias", "LayerNorm.beta"}};
@@ -124,7 +123,7 @@ static size_t find_tensor(const NameTable *names, const char *prefix, const char
         if (end < full || strcmp(end, older[i][0])) continue;
         const size_t kept = (size_t)(end - full);
         free(full);
-        if (asprintf(&full, "%s%.*s%s", prefix, (int)(kept - strlen(prefix)), name, older[i][1]) < 0) abort();
+        full = memory_format("%s%.*s%s", prefix, (int)(kept - strlen(prefix)), name, older[i][1]);
         number = name_table_find(names, full, strlen(full));
         break;
     }

@@ -18,8 +18,7 @@ static const char *text_of(const json_t *object, const char *key) {
 
 /* Which tokenizer the two files say it is; a disagreement is reported, and tokenizer_config.json counts. */
 static char *tokenizer_class(const char *folder, const json_t *raw, Error *error) {
-    char *path;
-    if (asprintf(&path, "%s/tokenizer_config.json", folder) < 0) abort();
+    char *path = memory_format("%s/tokenizer_config.json", folder);
     json_t *settings = access(path, F_OK) ? json_object() : json_file_read(path, MAX_SETTINGS, error);
     const char *own = text_of(settings, "tokenizer_class"), *other = text_of(raw, "tokenizer_class");
     if (own && other && strcmp(own, other))
@@ -63,8 +62,7 @@ static Tokenizer *open_checked(const char *folder, const json_t *raw, const json
 }
 
 Tokenizer *encoder_tokenizer_open(const char *folder, size_t max_tokens, Error *error) {
-    char *path;
-    if (asprintf(&path, "%s/config.json", folder) < 0) abort();
+    char *path = memory_format("%s/config.json", folder);
     json_t *raw = json_file_read(path, HF_CONFIG_LIMIT, error);
     json_t *config = raw ? hf_config_normalise(raw, error) : NULL;
     if (raw && !config) error_prefix(error, "%s: ", path);

@@ -12,7 +12,7 @@ struct ContentHash {
 ContentHash *content_hash_create(void) {
     ContentHash *hash = memory_need(1, sizeof *hash);
     hash->state = XXH3_createState();
-    if (!hash->state) abort();
+    if (!hash->state) memory_end(0, 0);
     XXH3_128bits_reset(hash->state);
     return hash;
 }

@@ -1,5 +1,6 @@
 #include "stream/msgpack_json.h"
 
+#include "core/memory.h"
 #include "stream/record.h"
 
 #include <math.h>
@@ -33,8 +34,7 @@ static bool add_member(json_t *map, const msgpack_object_kv *pair, Error *error)
     if (!key.size) key.ptr = ""; /* as it happens to be otherwise */
     if (key.size > RECORD_MAX_KEY) return error_set(error, "a key is too long");
     if (memchr(key.ptr, 0, key.size)) return error_set(error, "a key contains a NUL");
-    char *name = strndup(key.ptr, key.size);
-    if (!name) return error_set(error, "out of memory");
+    char *name = memory_copy_text(key.ptr, key.size);
     bool fine = !json_object_get(map, name) || error_set(error, "the key '%.64s' comes twice", name);
     json_t *value = fine ? json_from_msgpack(&pair->val, error) : NULL;
     fine = value != NULL;

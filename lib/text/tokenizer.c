@@ -39,8 +39,7 @@ json_t *tokenizer_read_json(const char *path, ContentHash *hash, Error *error) {
 
 char *tokenizer_sibling(const char *path, const char *name) {
     const char *slash = strrchr(path, '/');
-    char *sibling;
-    if (asprintf(&sibling, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, name) < 0) abort();
+    char *sibling = memory_format("%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, name);
     return sibling;
 }
 
@@ -48,9 +47,8 @@ static void describe(Tokenizer *tokenizer, const ContentHash *hash) {
     char text[CONTENT_HASH_TEXT];
     content_hash_text(hash, text);
     const bool of_files = tokenizer->kind->file;
-    if (asprintf(&tokenizer->description, "%s%s%s", tokenizer->kind->name, of_files ? " " : "",
-                 of_files ? text : "") < 0)
-        abort();
+    tokenizer->description =
+        memory_format("%s%s%s", tokenizer->kind->name, of_files ? " " : "", of_files ? text : "");
 }
 
 static Tokenizer *open_kind(const TokenizerKind *kind, const char *path, Error *error) {
@@ -81,7 +79,7 @@ Tokenizer *tokenizer_open_folder(const char *folder, Error *error) {
     for (int i = 0; i < KINDS; i++) {
         char *path;
         if (!kinds[i]->file) continue;
-        if (asprintf(&path, "%s/%s", folder, kinds[i]->file) < 0) abort();
+        path = memory_format("%s/%s", folder, kinds[i]->file);
         const bool there = !access(path, F_OK);
         Tokenizer *tokenizer = there ? open_kind(kinds[i], path, error) : NULL;
         free(path);

@@ -94,7 +94,7 @@ static void encode_words(const WordPiece *model, const uint8_t *text, size_t siz
 static uint8_t *strip_accents(const uint8_t *text, size_t size, size_t *stripped_size) {
     size_t decomposed, used = 0;
     uint8_t *bytes = u8_normalize(UNINORM_NFD, text, size, NULL, &decomposed);
-    if (!bytes) abort(); /* libunistring is out of memory */
+    if (!bytes) memory_end(1, size);
     for (size_t at = 0; at < decomposed;) {
         ucs4_t character;
         const size_t length = (size_t)u8_mbtouc_unsafe(&character, bytes + at, decomposed - at);
