@@ -185,7 +185,7 @@ help: ## list the targets
 
 # ---- Pipelines: whole experiments with the tools, each described at the head of its file in pipelines/ ----
 
-.PHONY: demo dataset ablation pretrain transfer why
+.PHONY: demo dataset ablation pretrain transfer figures why
 demo: all ## the whole system on made-up data: build/demo/results.tsv and curves.svg
 dataset: all ## your own data: make dataset ITEMS=items.tsv BEHAVIOURS=users.tsv IMAGES=images/
 ablation: all ## what each objective of pre-training is worth: build/ablation/results.tsv and curves.svg
@@ -193,6 +193,8 @@ pretrain: all ## train the model that transfer starts from
 transfer: all ## pre-train on one data set, start from its parts on another
 demo dataset ablation pretrain transfer:
 	@$(MAKE) --no-print-directory -f pipelines/$(@:pretrain=transfer).mk $(EXPLAIN) BIN=$(BUILD)/bin BUILD=$(BUILD) $@
+figures: all ## the figures of README.md made again: build/figures/*.tsv; DATA=folder for those of films
+	@$(MAKE) --no-print-directory -f pipelines/figures.mk BIN=$(BUILD)/bin BUILD=$(BUILD)
 why: ## make why dataset …: what make dataset … would run, and because of what
 	@$(if $(filter-out why,$(MAKECMDGOALS)),:,echo "say of what: make why dataset ITEMS=…"; exit 1)
 EXPLAIN := $(if $(filter why,$(MAKECMDGOALS)),-n WHY=yes)

@@ -420,6 +420,25 @@ END
     head -n 4 out/results.tsv | diff - wanted
 }
 
+@test "the figures of the README are made by one target, from what is there already" {
+    figures() { make --no-print-directory -f "$PROJECT/pipelines/figures.mk" BIN=bin OUT=out SEEDS="1 2" "$@"; }
+    mkdir -p films/images films/serious films/comedy
+    touch films/{.,serious,comedy}/{items,users}.tsv
+    figures -n > listed
+    for name in demo demo-bf16 transfer ablation; do grep -q "out/$name.tsv" listed; done
+    not grep -q films listed
+    ln -s "$PROJECT/tests" tests
+    figures DATA=films out/transfer.tsv out/films-id.tsv out/films-transfer.tsv
+    [ "$(grep -c '^pm-synth data .*--seed 2' calls)" = 2 ]
+    [ "$(grep -c '^pm-train-user.*out/transfer-2/.* --seed 2' calls)" = 7 ]
+    [ "$(grep -c '^pm-train-user --users films/users.tsv --tower id .*--seed 2' calls)" = 1 ]
+    [ "$(grep -c '^pm-train-user.*--init out/films-transfer/source/pretrain/seed-2/model.pmt.*--seed 2' calls)" = 5 ]
+    for name in transfer films-id films-transfer; do [ "$(head -n 1 out/$name.tsv | cut -f 9)" = runs ]; done
+    ran
+    figures DATA=films out/transfer.tsv out/films-id.tsv out/films-transfer.tsv
+    [ "$(ran)" = "" ]
+}
+
 @test "results names a file without figures" {
     mkdir -p out/modal
     echo '{}' > out/modal/valid.json
