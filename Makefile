@@ -62,7 +62,7 @@ TOOLS   := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/pm-*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c)) $(BUILD)/unit/test_fibers
 
 .PHONY: all
-all: $(TOOLS) ## build the tools (build/bin/pm-*); the default
+all: $(TOOLS) plugins ## build the tools (build/bin/pm-*) and, where CUDA is, its plug-in; the default
 
 $(BUILD)/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -84,21 +84,64 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.c.o $(BUILD)/libpm.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-# The kernels of the GPU, compiled for the host: the header that stands for the CUDA runtime runs them as fibers.
+# ---- The GPU: a plug-in that --device cuda loads, built where CUDA is; CUDA=0 leaves it out ----
+
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA ?= $(if $(NVCC),1,0)
+
+# For cards since 2020 (sm_80) and 2022 (sm_90); what comes later compiles the PTX when it is first loaded.
+NVCC_FLAGS := -std=c++17 -O3 -lineinfo --extended-lambda -gencode arch=compute_80,code=sm_80 \
+              -gencode arch=compute_90,code=[sm_90,compute_90] -Werror all-warnings \
+              -Xcompiler -fPIC,-Wall,-Wextra,-Werror -Xptxas -v
+KERNELS    := $(wildcard lib/nn/backend/cuda/*.cu)
+CUDA_FILES := $(KERNELS:%=$(BUILD)/cuda/%.o)
+ifneq ($(CUDA),0)
+PLUGINS    := $(BUILD)/lib/pm-cuda.so
+endif
+
+# What ptxas says of registers and spills stands beside each object.
+$(BUILD)/cuda/%.o: % $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo $(NVCC) -c $<
+	@$(NVCC) -Ilib $(filter -DBACKEND%,$(CPPFLAGS)) $(NVCC_FLAGS) -MD -MP -MF $(@:.o=.d) -c $< -o $@ 2> $(@:.o=.ptxas) || \
+	    { cat $(@:.o=.ptxas) >&2; exit 1; }
+
+$(BUILD)/lib/pm-cuda.so: $(CUDA_FILES)
+	@mkdir -p $(@D)
+	$(NVCC) -shared $^ -Xlinker -rpath,$(abspath $(dir $(NVCC))../lib64) -lcublasLt -o $@
+
+# The same kernels for the host, which tests run as fibers on any machine: --device cuda-on-host. A header of ours
+# stands for the CUDA runtime, OpenBLAS for cuBLASLt.
 ON_HOST_FLAGS := -std=gnu++17 -O2 -g -march=$(ARCH) -fPIC -fopenmp $(WARNINGS) -Ilib/nn/backend/cuda/on_host $(SANITIZE)
 ON_HOST       := $(patsubst %,$(BUILD)/on_host/%.o,$(wildcard lib/nn/backend/cuda/on_host/*.cc))
+ON_HOST_FILES := $(KERNELS:%=$(BUILD)/on_host/%.o) $(ON_HOST)
 
 $(BUILD)/on_host/%.o: % $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) -x c++ $(CPPFLAGS) $(ON_HOST_FLAGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/lib/pm-cuda-on-host.so: $(ON_HOST_FILES)
+	@mkdir -p $(@D)
+	$(CXX) -shared $(LDFLAGS) $^ $(BLAS) -lopenblas -o $@
+
 $(BUILD)/unit/test_fibers: $(BUILD)/on_host/tests/unit/test_fibers.cc.o $(ON_HOST)
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) $^ -o $@
+	$(CXX) $(LDFLAGS) $^ $(BLAS) -lopenblas -o $@
+
+# A program refuses a plug-in that was built with other headers.
+BACKEND_HEADERS := $(addprefix lib/nn/,dropout.h $(addprefix backend/,backend.h kernels.h matrix.h plugin.h))
+BACKEND_VERSION := $(firstword $(shell cat $(BACKEND_HEADERS) | cksum))u
+VERSIONED       := $(BUILD)/lib/nn/backend/plugin.c.o \
+                   $(patsubst %,$(BUILD)/%/lib/nn/backend/cuda/backend.cu.o,cuda on_host)
+$(VERSIONED): CPPFLAGS += -DBACKEND_VERSION=$(BACKEND_VERSION)
+$(VERSIONED): $(BUILD)/backend-version
+$(BUILD)/backend-version: $(BACKEND_HEADERS)
+	@mkdir -p $(@D)
+	@touch $@
 
 # Objects are made again when the flags change, and only then.
 equal = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
-FLAGS := $(strip $(CC) $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(ON_HOST_FLAGS))
+FLAGS := $(strip $(CC) $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(ON_HOST_FLAGS) $(NVCC) $(NVCC_FLAGS))
 $(BUILD)/flags: $(if $(call equal,$(strip $(file <$(BUILD)/flags)),$(FLAGS)),,FORCE)
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' > $@
@@ -106,10 +149,13 @@ $(BUILD)/flags: $(if $(call equal,$(strip $(file <$(BUILD)/flags)),$(FLAGS)),,FO
 FORCE:
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(ON_HOST:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
+-include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
+
+.PHONY: plugins
+plugins: $(PLUGINS)
 
 .PHONY: units
-units: $(UNITS)
+units: $(UNITS) $(BUILD)/lib/pm-cuda-on-host.so
 
 .PHONY: test
 test: ## set up, build, run all tests; the last line is "N passed, N failed"
@@ -136,14 +182,15 @@ deps: ## check that the packages of Debian 12 are there; root installs those tha
 	fi
 
 .PHONY: install uninstall
-install: all ## copy tools to PREFIX/bin, pipelines and formats to PREFIX/share/pm-tools
+install: all ## copy tools to PREFIX/bin, plug-ins to PREFIX/lib/pm-tools, pipelines and formats to PREFIX/share/pm-tools
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	$(if $(PLUGINS),install -D -t $(DESTDIR)$(PREFIX)/lib/pm-tools $(PLUGINS))
 	for file in $(SHARED); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/pm-tools/$$file || exit; done
 	chmod +x $(DESTDIR)$(PREFIX)/share/pm-tools/pipelines/results
 uninstall: ## remove what install copied
 	rm -f $(TOOLS:$(BUILD)/bin/%=$(DESTDIR)$(PREFIX)/bin/%)
-	rm -rf $(DESTDIR)$(PREFIX)/share/pm-tools
+	rm -rf $(DESTDIR)$(PREFIX)/share/pm-tools $(DESTDIR)$(PREFIX)/lib/pm-tools
 SHARED := README.md LICENSE $(wildcard pipelines/*.* pipelines/results pipelines/*/*.json formats/*.md formats/pmt.py)
 
 # ---- The source itself ----

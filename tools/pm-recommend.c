@@ -79,15 +79,16 @@ static Option options[] = {
      .argument = "WHAT",
      .choices = "error|drop",
      .help = "items of users that are not given: error, drop"},
-    OPTION_ANY_MODEL(request.files.any_model),
     OPTION_OUTPUT(request.output, "FILE", "else standard output"),
     {0},
 };
 
 static Program program = {
     .name = "pm-recommend",
-    .usage = "(--model M --items I | --baseline B --catalog C) --users U\n"
-             "       pm-recommend --items I --similar (ITEM... | -)",
+    .usage =
+        "--model MODEL.pmt --items ITEMS.pmt (--users USERS.tsv | -)\n"
+        "       pm-recommend --baseline NAME --catalog ITEMS.tsv (--users USERS.tsv | -)\n"
+        "       pm-recommend --items ITEMS.pmt --similar (ITEM... | -)",
     .purpose = "Prints the best items after each user's whole history: user, rank, item, score.",
     .example = "  head -n 1 users.tsv | pm-recommend --model model.pmt --items items.pmt -",
     .options = options,
@@ -96,7 +97,7 @@ static Program program = {
 
 static void check_similar(int operands) {
     if (request.files.model || request.users || request.baseline || request.files.catalog ||
-        request.users_out || request.max_seq_len || request.files.any_model)
+        request.users_out || request.max_seq_len)
         options_wrong_usage(&program,
                             "--similar takes --items and the names of items, and no users or model");
     if (!request.files.items) options_wrong_usage(&program, "--similar needs --items");
@@ -119,8 +120,6 @@ static void check_users(int operands, char *const *operand) {
     if (!request.files.model == !request.baseline)
         options_wrong_usage(&program, "give one of --model and --baseline");
     if (request.files.model && !request.files.items) options_wrong_usage(&program, "--model needs --items");
-    if (request.files.any_model && !request.files.model)
-        options_wrong_usage(&program, "--any-model needs --model");
     if (!request.files.items == !request.files.catalog)
         options_wrong_usage(&program, "give the items with one of --items and --catalog");
     if (request.users_out && request.baseline)

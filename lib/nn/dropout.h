@@ -3,6 +3,8 @@
 #ifndef NN_DROPOUT_H
 #define NN_DROPOUT_H
 
+#include "nn/backend/everywhere.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,7 +32,7 @@ static inline bool dropout_drops(Dropout dropout) {
 
 /* MurmurHash3's finalizer over the index, with half of the seed before it and half within. In 32 bits, of
  * which vector units take most at a time; so it repeats after 2³² elements. */
-static inline uint32_t dropout_hash(uint64_t seed, uint32_t index) {
+EVERYWHERE static inline uint32_t dropout_hash(uint64_t seed, uint32_t index) {
     uint32_t bits = index ^ (uint32_t)seed;
     bits = (bits ^ bits >> 16) * 0x85ebca6bu + (uint32_t)(seed >> 32);
     bits = (bits ^ bits >> 13) * 0xc2b2ae35u;
@@ -38,7 +40,7 @@ static inline uint32_t dropout_hash(uint64_t seed, uint32_t index) {
 }
 
 /* What element `index` is multiplied with: 0 or 1 / (1 − rate). */
-static inline float dropout_factor(Dropout dropout, uint64_t index) {
+EVERYWHERE static inline float dropout_factor(Dropout dropout, uint64_t index) {
     return dropout_hash(dropout.seed, (uint32_t)index) < dropout.threshold ? 0.0f : dropout.scale;
 }
 

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdio>
+#include <string>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -15,6 +16,10 @@ static void launch(dim3 blocks, unsigned threads, size_t shared, void (*kernel)(
                    Arguments... arguments) {
     const cudaLaunchConfig_t config = {blocks, dim3(threads), shared, nullptr, nullptr, 0};
     CHECK(cudaLaunchKernelEx(&config, kernel, arguments...) == cudaSuccess);
+}
+
+static void set_seed(uint64_t seed) {
+    setenv("PM_FIBER_SEED", std::to_string(seed).c_str(), 1);
 }
 
 static void write_place(unsigned *to) {
@@ -45,7 +50,7 @@ static unsigned count_wrong_sums(void (*kernel)(float *), unsigned threads) {
     unsigned wrong = 0;
     for (uint64_t seed = 0; seed < 20; seed++) {
         float sums[9];
-        fibers_seed(seed);
+        set_seed(seed);
         launch(9, threads, threads * sizeof(float), kernel, sums);
         for (unsigned i = 0; i < 9; i++)
             wrong += !(sums[i] == (float)(threads * (threads - 1) / 2));
@@ -74,7 +79,7 @@ static void shuffles_within_warps(void) {
     for (uint64_t seed = 0; seed < 20; seed++) {
         float sums[96];
         unsigned turned[96];
-        fibers_seed(seed);
+        set_seed(seed);
         launch(1, 96, 0, shuffle, sums, turned);
         for (unsigned i = 0; i < 96; i++) {
             CHECK(sums[i] == (float)(i / 32 * 32 * 32 + 496));

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "nn/backend/cpu/kernels.h"
 #include "nn/backend/cpu/onednn.h"
+#include "nn/backend/plugin.h"
 
 #include <string.h>
 
@@ -17,8 +18,9 @@ const char *backend_describe(void) {
 }
 
 const Backend *backend_find(const char *device, const char *dtype, Error *error) {
+    if (plugin_knows(device)) return plugin_backend(device, dtype, error);
     if (strcmp(device, "cpu")) {
-        error_set(error, "there is no device '%s' in this build; use --device cpu", device);
+        error_set(error, "there is no device '%s'; there are cpu, cuda, cuda:N and cuda-on-host", device);
         return NULL;
     }
     log_detail("%s", backend_describe());

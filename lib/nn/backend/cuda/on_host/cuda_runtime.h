@@ -4,6 +4,7 @@
 #ifndef CUDA_ON_HOST_RUNTIME_H
 #define CUDA_ON_HOST_RUNTIME_H
 
+#include "counts.h"
 #include "fibers.h"
 
 #include <cmath>
@@ -83,12 +84,20 @@ template <typename T> static inline T __shfl_xor_sync(unsigned, T value, int mas
 
 /* ---- The runtime ---- */
 
-enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation = 2, cudaErrorInvalidDevice = 101 };
+enum cudaError_t {
+    cudaSuccess,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorNoDevice = 100,
+    cudaErrorInvalidDevice = 101
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
 typedef struct CudaOnHostStream *cudaStream_t;
 typedef struct CudaOnHostEvent *cudaEvent_t;
+typedef struct CudaOnHostPool *cudaMemPool_t;
 
 static inline const char *cudaGetErrorString(cudaError_t error) {
     return error == cudaSuccess                 ? "no error"
@@ -111,6 +120,28 @@ static inline cudaError_t cudaFree(void *memory) {
     return cudaSuccess;
 }
 
+static inline cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t) {
+    return cudaMalloc(memory, bytes);
+}
+
+static inline cudaError_t cudaFreeAsync(void *memory, cudaStream_t) {
+    return cudaFree(memory);
+}
+
+static inline cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
+    *left = *total = 0;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int) {
+    *pool = nullptr;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void *) {
+    return cudaSuccess;
+}
+
 static inline cudaError_t cudaMallocHost(void **memory, size_t bytes) {
     return cudaMalloc(memory, bytes);
 }
@@ -119,14 +150,12 @@ static inline cudaError_t cudaFreeHost(void *memory) {
     return cudaFree(memory);
 }
 
-static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind,
+static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                                           cudaStream_t) {
+    *(kind == cudaMemcpyHostToDevice   ? &counts().uploaded
+      : kind == cudaMemcpyDeviceToHost ? &counts().downloaded
+                                       : &counts().copied) += bytes;
     if (bytes) memmove(to, from, bytes);
-    return cudaSuccess;
-}
-
-static inline cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t) {
-    if (bytes) memset(to, value, bytes);
     return cudaSuccess;
 }
 
@@ -136,6 +165,7 @@ static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsign
 }
 
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+    counts().waits++;
     return cudaSuccess;
 }
 
@@ -181,6 +211,7 @@ struct cudaLaunchConfig_t {
 template <typename... Parameters, typename... Arguments>
 static inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...),
                                              Arguments &&...arguments) {
+    counts().launches++;
     auto body = [&] { kernel(arguments...); };
     fibers_run(
         config->gridDim, config->blockDim, config->dynamicSmemBytes,

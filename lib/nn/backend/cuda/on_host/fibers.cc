@@ -1,6 +1,5 @@
 #include "fibers.h"
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -277,17 +276,12 @@ const uint64_t *Machine::exchange(const uint64_t *own, size_t words) {
     return all[0];
 }
 
-std::atomic<uint64_t> &current_seed() {
-    static std::atomic<uint64_t> seed(
-        std::getenv("PM_FIBER_SEED") ? std::strtoull(std::getenv("PM_FIBER_SEED"), nullptr, 10) : 0);
-    return seed;
+uint64_t current_seed() {
+    const char *seed = std::getenv("PM_FIBER_SEED");
+    return seed ? std::strtoull(seed, nullptr, 10) : 0;
 }
 
 } // namespace
-
-extern "C" void fibers_seed(uint64_t seed) {
-    current_seed() = seed;
-}
 
 void fibers_run(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *context) {
     const size_t threads = static_cast<size_t>(block.x) * block.y * block.z;

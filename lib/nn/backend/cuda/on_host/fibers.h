@@ -15,7 +15,7 @@ struct dim3 {
 };
 
 /* What a kernel knows of its place. */
-extern thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
+extern __constinit thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 /* What a block may share unasked on every card. */
 enum { FIBERS_SHARED_BYTES = 48 << 10 };
@@ -24,9 +24,6 @@ enum { FIBERS_SHARED_BYTES = 48 << 10 };
  * dynamic_shared that hold NaNs when it starts. Threads that wait for each other in vain, or lanes of a warp
  * that part ways, end the program with a message. */
 void fibers_run(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *context);
-
-/* Draws the order of threads anew; the environment variable PM_FIBER_SEED is the first seed. */
-extern "C" void fibers_seed(uint64_t seed);
 
 /* Of a kernel: waits for all threads of the block, or of the warp. */
 void fibers_block_barrier();

@@ -1,0 +1,106 @@
+#include "device.h"
+
+#include <cstdarg>
+#include <cstdio>
+
+typedef struct Device {
+    void (*give_up)(const char *message);
+    cudaStream_t stream;
+    size_t blocks;
+    void *room;
+    size_t room_bytes;
+} Device;
+
+static Device device;
+
+void device_give_up(const char *format, ...) {
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    device.give_up(message);
+    abort();
+}
+
+void device_check(cudaError_t result, const char *what) {
+    if (result != cudaSuccess) device_give_up("the card failed in %s: %s", what, cudaGetErrorString(result));
+}
+
+static bool refuse(char *message, size_t size, const char *text) {
+    snprintf(message, size, "%s", text);
+    return false;
+}
+
+static bool find_card(int number, char *message, size_t size) {
+    int count = 0;
+    const cudaError_t result = cudaGetDeviceCount(&count);
+    if (result == cudaErrorInsufficientDriver)
+        return refuse(message, size, "there is no NVIDIA driver, or it is older than this CUDA needs");
+    if (result == cudaErrorNoDevice || (result == cudaSuccess && !count))
+        return refuse(message, size, "the driver finds no card");
+    if (result != cudaSuccess) return refuse(message, size, cudaGetErrorString(result));
+    if (number < count) return true;
+    snprintf(message, size, "there is no card %d; cards are counted from 0, and there are %d", number, count);
+    return false;
+}
+
+/* Freed memory stays with the program, so that what is taken again costs nothing. */
+static void keep_freed_memory(int number) {
+    cudaMemPool_t pool;
+    uint64_t most = UINT64_MAX;
+    device_check(cudaDeviceGetDefaultMemPool(&pool, number), "cudaDeviceGetDefaultMemPool");
+    device_check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &most),
+                 "cudaMemPoolSetAttribute");
+}
+
+bool device_open(int number, void (*give_up)(const char *message), char *message, size_t size) {
+    int processors;
+    device.give_up = give_up;
+    if (device.blocks) return true;
+    if (!find_card(number, message, size)) return false;
+    device_check(cudaSetDevice(number), "cudaSetDevice");
+    device_check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, number),
+                 "cudaDeviceGetAttribute");
+    device_check(cudaStreamCreateWithFlags(&device.stream, cudaStreamNonBlocking),
+                 "cudaStreamCreateWithFlags");
+    keep_freed_memory(number);
+    device.blocks = static_cast<size_t>(processors) * 16;
+    return true;
+}
+
+cudaStream_t device_stream() {
+    return device.stream;
+}
+
+size_t device_blocks() {
+    return device.blocks;
+}
+
+void *device_take(size_t bytes) {
+    void *memory = nullptr;
+    const cudaError_t result = bytes ? cudaMallocAsync(&memory, bytes, device.stream) : cudaSuccess;
+    if (result == cudaErrorMemoryAllocation) {
+        size_t left = 0, total = 0;
+        cudaMemGetInfo(&left, &total);
+        device_give_up(
+            "the card has no %zu MiB more; of its %zu MiB, %zu are left. A smaller --batch-size or "
+            "--dtype bf16 takes less",
+            (bytes >> 20) + 1, total >> 20, left >> 20);
+    }
+    device_check(result, "cudaMallocAsync");
+    return memory;
+}
+
+void device_release(void *memory) {
+    if (memory) device_check(cudaFreeAsync(memory, device.stream), "cudaFreeAsync");
+}
+
+void *device_room(size_t bytes) {
+    if (bytes > device.room_bytes) {
+        device_release(device.room);
+        device.room = device_take(bytes);
+        device.room_bytes = bytes;
+    }
+    return device.room;
+}

@@ -1,0 +1,17 @@
+/* What a program asked of the card: at its end a line of JSON on standard error, where the environment
+ * variable PM_CUDA_COUNTS is set. */
+#ifndef CUDA_ON_HOST_COUNTS_H
+#define CUDA_ON_HOST_COUNTS_H
+
+#include <cstdint>
+
+struct Counts {
+    uint64_t launches, products;           /* of kernels; of matrices, each a launch more */
+    uint64_t waits;                        /* of the host for the card */
+    uint64_t uploaded, downloaded, copied; /* bytes */
+    double operations, product_bytes;      /* of the products */
+};
+
+Counts &counts();
+
+#endif

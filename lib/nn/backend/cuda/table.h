@@ -1,0 +1,26 @@
+/* The groups of the CUDA backend's table, each in the file of its name. */
+#ifndef CUDA_TABLE_H
+#define CUDA_TABLE_H
+
+#include "nn/backend/backend.h"
+
+extern const MemoryKernels cuda_memory;
+extern const ElementKernels cuda_elements;
+extern const ColumnKernels cuda_columns;
+extern const RowKernels cuda_rows;
+extern const SegmentKernels cuda_segments;
+extern const ActivationKernels cuda_activations;
+extern const LayerNormKernels cuda_layer_norm;
+extern const AttentionKernels cuda_attention;
+extern const SequenceKernels cuda_sequences;
+extern const LossKernels cuda_losses;
+extern const ScoreKernels cuda_scores;
+extern const OptimizerKernels cuda_optimizer;
+
+/* Backend.matmul in f32 alone, and in bf16 where both operands have it. */
+void cuda_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
+void cuda_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                      size_t c_stride);
+void cuda_release_packing(Packing *packing);
+
+#endif
