@@ -148,6 +148,8 @@ $(BUILD)/flags: $(if $(call equal,$(strip $(file <$(BUILD)/flags)),$(FLAGS)),,FO
 .PHONY: FORCE
 FORCE:
 
+include tests/fuzz/fuzz.mk
+
 .SECONDARY:
 -include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
 

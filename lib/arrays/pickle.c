@@ -492,6 +492,8 @@ Pickle *pickle_parse(const unsigned char *bytes, size_t size, size_t *used, Erro
     Pickle *pickle = memory_need(1, sizeof *pickle);
     pickle->arena = arena_create();
     Parser parser = {.pickle = pickle, .start = bytes, .at = bytes, .end = bytes + size, .error = error};
+    parser.stack =
+        memory_grow(NULL, &parser.stack_capacity, 1, sizeof *parser.stack); /* to point into when empty */
     const bool fine = run(&parser);
     if (used) *used = (size_t)(parser.at - bytes);
     free(parser.stack);
