@@ -2,24 +2,40 @@
 #include "core/options.h"
 #include "data/catalogue.h"
 #include "data/image_folder.h"
+#include "data/image_join.h"
+#include "data/image_list.h"
 #include "data/image_resize.h"
+#include "data/image_tar.h"
 #include "data/pickled_images.h"
 #include "stream/header.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct {
-    const char *images, *pickled, *items, *output, *missing, *broken;
+    const char *images, *list, *tar, *pickled, *items, *shard, *output, *missing, *broken;
+    bool join, resume;
     int64_t size;
-} arguments = {.missing = "error", .broken = "error", .size = 224};
+    uint64_t shard_number, shard_count;
+} arguments = {.missing = "error", .broken = "error", .size = 224, .shard_number = 1, .shard_count = 1};
 
 static Option options[] = {
     {.name = "images",
      .kind = OPTION_PATH,
      .value = &arguments.images,
      .argument = "DIR",
-     .help = "where the images are: DIR/ITEM.jpg, .jpeg or .png"},
+     .help = "where the images are: ITEM.jpg, .jpeg, .png or .webp in it or below"},
+    {.name = "list",
+     .kind = OPTION_PATH,
+     .value = &arguments.list,
+     .argument = "FILE",
+     .help = "or a list of them: item TAB path, a line each"},
+    {.name = "tar",
+     .kind = OPTION_PATH,
+     .value = &arguments.tar,
+     .argument = "FILE",
+     .help = "or a tar file of them, as WebDataset's; - is standard input"},
     {.name = "pickled",
      .kind = OPTION_PATH,
      .value = &arguments.pickled,
@@ -50,14 +66,31 @@ static Option options[] = {
      .argument = "WHAT",
      .choices = "error|zero|skip",
      .help = "an image that cannot be read: error, zero, skip"},
+    {.name = "resume",
+     .kind = OPTION_FLAG,
+     .value = &arguments.resume,
+     .unrecorded = true,
+     .help = "go on where a killed run with this option stopped (-o's FILE.part)"},
+    {.name = "shard",
+     .kind = OPTION_TEXT,
+     .value = &arguments.shard,
+     .argument = "I/N",
+     .help = "only part I, from 1, of the items cut into N"},
+    {.name = "join",
+     .kind = OPTION_FLAG,
+     .value = &arguments.join,
+     .help = "instead: join the image stores that are named"},
     {0},
 };
 
 static Program program = {
     .name = "pm-imgpack",
-    .usage = "(--images DIR | --pickled LMDB) --items items.tsv -o images.lmdb",
+    .usage =
+        "(--images DIR|--list FILE|--tar FILE|--pickled LMDB) --items FILE -o OUT.lmdb\n"
+        "       pm-imgpack --join A.lmdb B.lmdb... -o OUT.lmdb",
     .purpose =
-        "Decodes the image of each item (JPEG or PNG, by content), resizes it as Pillow's bilinear filter\n"
+        "Decodes the image of each item (JPEG, PNG or WebP, by content), resizes it as Pillow's bilinear "
+        "filter\n"
         "does, and packs all in one LMDB file that pm-encode-image and pm-train-user read.",
     .example = "  pm-imgpack --images posters/ --items items.tsv --missing zero -o images.lmdb",
     .options = options,
@@ -75,25 +108,46 @@ static void report(const ImagePack *pack, size_t items) {
                pack->broken_count, arguments.broken, pack->damaged_count);
 }
 
-static bool commit(ImageStoreWriter *writer, const Catalogue *catalogue, Error *error) {
+static json_t *signed_header(void) {
     json_t *header = json_object();
     header_sign(header, program.name, options_record(&program));
+    return header;
+}
+
+static bool commit(ImageStoreWriter *writer, const Catalogue *catalogue, const ImagePack *packed,
+                   Error *error) {
+    json_t *header = signed_header();
     header_add_input(header, "items", NULL);
-    return image_store_commit(writer, header, json_pack("{s:O}", "items", catalogue->content), error);
+    return image_store_commit(writer, packed->in_order ? NULL : catalogue->names, header,
+                              json_pack("{s:O}", "items", catalogue->content), error);
+}
+
+/* What a packing is: its options, where the images are, and the items. */
+static json_t *describe_job(const Catalogue *catalogue, const ImageSource *source) {
+    return json_pack("{s:o, s:s%, s:O}", "options", options_record(&program), "source", source->name,
+                     strlen(source->name), "items", catalogue->content);
 }
 
 static bool pack(const Catalogue *catalogue, const ImageSource *source, Error *error) {
-    ImagePack choices = {.missing = choice_of(arguments.missing), .broken = choice_of(arguments.broken)};
+    const uint64_t count = name_table_count(catalogue->names);
+    json_t *job = describe_job(catalogue, source);
+    ImagePack choices = {.missing = choice_of(arguments.missing),
+                         .broken = choice_of(arguments.broken),
+                         .first = count * (arguments.shard_number - 1) / arguments.shard_count,
+                         .end = count * arguments.shard_number / arguments.shard_count,
+                         .job = job};
     const uint32_t size = (uint32_t)arguments.size;
-    ImageStoreWriter *writer = image_store_create(arguments.output, size, error);
-    if (!writer) return false;
-    if (!image_pack(&choices, source, catalogue->names, size, writer, error)) {
+    ImageStoreWriter *writer = arguments.resume ? image_store_resume(arguments.output, size, error)
+                                                : image_store_create(arguments.output, size, error);
+    bool fine = writer;
+    if (fine && !image_pack(&choices, source, catalogue->names, size, writer, error)) {
         image_store_abandon(writer);
-        return false;
+        fine = false;
     }
-    if (!commit(writer, catalogue, error)) return false;
-    report(&choices, name_table_count(catalogue->names));
-    return true;
+    fine = fine && commit(writer, catalogue, &choices, error);
+    if (fine) report(&choices, choices.end - choices.first);
+    json_decref(job);
+    return fine;
 }
 
 static bool pack_folder(const Catalogue *catalogue, Error *error) {
@@ -101,6 +155,22 @@ static bool pack_folder(const Catalogue *catalogue, Error *error) {
     const ImageSource source = folder ? image_folder_source(folder) : (ImageSource){0};
     const bool fine = folder && pack(catalogue, &source, error);
     image_folder_close(folder);
+    return fine;
+}
+
+static bool pack_list(const Catalogue *catalogue, Error *error) {
+    ImageList *list = image_list_open(arguments.list, error);
+    const ImageSource source = list ? image_list_source(list) : (ImageSource){0};
+    const bool fine = list && pack(catalogue, &source, error);
+    image_list_close(list);
+    return fine;
+}
+
+static bool pack_tar(const Catalogue *catalogue, Error *error) {
+    ImageTar *tar = image_tar_open(arguments.tar, error);
+    const ImageSource source = tar ? image_tar_source(tar) : (ImageSource){0};
+    const bool fine = tar && pack(catalogue, &source, error);
+    image_tar_close(tar);
     return fine;
 }
 
@@ -115,20 +185,50 @@ static bool pack_pickled(const Catalogue *catalogue, Error *error) {
 static bool run(Error *error) {
     Catalogue catalogue;
     if (!catalogue_read(&catalogue, arguments.items, error)) return false;
-    const bool fine = arguments.images ? pack_folder(&catalogue, error) : pack_pickled(&catalogue, error);
+    const bool fine = arguments.images ? pack_folder(&catalogue, error)
+                      : arguments.list ? pack_list(&catalogue, error)
+                      : arguments.tar  ? pack_tar(&catalogue, error)
+                                       : pack_pickled(&catalogue, error);
     catalogue_free(&catalogue);
     return fine;
 }
 
+static bool join(char *const *paths, size_t count, Error *error) {
+    size_t images;
+    if (!image_stores_join(paths, count, arguments.output, signed_header(), &images, error)) return false;
+    log_report("%zu images from %zu stores", images, count);
+    return true;
+}
+
+static void read_shard(void) {
+    int end = 0;
+    if (!arguments.shard) return;
+    if (sscanf(arguments.shard, "%" SCNu64 "/%" SCNu64 "%n", &arguments.shard_number, &arguments.shard_count,
+               &end) != 2 ||
+        arguments.shard[end] || !arguments.shard_number || arguments.shard_number > arguments.shard_count ||
+        arguments.shard_count > 1000000)
+        options_wrong_usage(&program, "--shard is I/N with I from 1 to N, not '%s'", arguments.shard);
+}
+
+/* Ends the program when there are options that do not belong together. */
+static void check_options(int operands) {
+    const int sources = !!arguments.images + !!arguments.list + !!arguments.tar + !!arguments.pickled;
+    if (!arguments.output) options_wrong_usage(&program, "-o names the image store to write");
+    if (arguments.join && (sources || arguments.items || arguments.resume || arguments.shard))
+        options_wrong_usage(&program, "--join takes image stores and -o, and nothing else");
+    if (arguments.join && operands < 1) options_wrong_usage(&program, "--join needs the stores");
+    if (arguments.join) return;
+    if (sources != 1) options_wrong_usage(&program, "give one of --images, --list, --tar and --pickled");
+    if (operands) options_wrong_usage(&program, "only --join takes operands");
+    if (!arguments.items) options_wrong_usage(&program, "--items names the file of the items");
+    read_shard();
+}
+
 int main(int argc, char **argv) {
     const int first = options_parse(&program, argc, argv);
-    if (first < argc) options_wrong_usage(&program, "unexpected operand %s", argv[first]);
-    if (!arguments.images == !arguments.pickled)
-        options_wrong_usage(&program, "give one of --images and --pickled");
-    if (!arguments.items) options_wrong_usage(&program, "--items names the file of the items");
-    if (!arguments.output) options_wrong_usage(&program, "-o names the image store to write");
+    check_options(argc - first);
     Error error;
-    if (run(&error)) return 0;
+    if (arguments.join ? join(argv + first, (size_t)(argc - first), &error) : run(&error)) return 0;
     log_error("%s", error.message);
     return 1;
 }

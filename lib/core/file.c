@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ struct OutputFile {
     OutputTarget target;
     char *temporary;  /* the name that it has until it is committed; NULL while it has none */
     char unnamed[32]; /* the way to a file without a name, or empty */
+    bool is_kept;     /* also when it is not committed */
 };
 
 static bool is_standard(const char *path) {
@@ -51,8 +53,21 @@ static void drop_name(OutputFile *file) {
 }
 
 static void remove_temporary(OutputFile *file) {
-    if (file->temporary) unlink(file->temporary);
+    if (file->temporary && !file->is_kept) unlink(file->temporary);
     drop_name(file);
+}
+
+static int open_kept(OutputFile *file, Error *error) {
+    file->temporary = memory_format("%s.part", file->target.path);
+    const int descriptor = open(file->temporary, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    if (descriptor < 0) {
+        error_set_errno(error, "cannot write %s", file->temporary);
+    } else if (flock(descriptor, LOCK_EX | LOCK_NB)) {
+        error_set(error, "%s: another program is writing it", file->temporary);
+        close(descriptor);
+        return -1;
+    }
+    return descriptor;
 }
 
 /* A file of which nothing is left when the program is killed; −1 where there is no such thing. */
@@ -123,6 +138,20 @@ OutputFile *output_file_open(const char *path, Error *error) {
     file->path = memory_copy_text(path, strlen(path));
     if (open_output(file, error)) return file;
     remove_temporary(file);
+    output_file_free(file);
+    return NULL;
+}
+
+OutputFile *output_file_open_kept(const char *path, Error *error) {
+    OutputFile *file = memory_need(1, sizeof *file);
+    file->is_kept = true;
+    file->path = memory_copy_text(path, strlen(path));
+    bool fine = output_target_find(&file->target, path, error);
+    if (fine && file->target.kind != TARGET_FILE) fine = error_set(error, "%s: not a regular file", path);
+    const int descriptor = fine ? open_kept(file, error) : -1;
+    if (descriptor >= 0 && (file->stream = fdopen(descriptor, "r+b"))) return file;
+    if (descriptor >= 0) close(descriptor);
+    drop_name(file);
     output_file_free(file);
     return NULL;
 }

@@ -14,11 +14,11 @@ typedef struct Signature {
 /* Formats that are known well enough to be named in a refusal. */
 static const Signature foreign[] = {
     {"GIF8", 0, 4, "GIF"},
-    {"WEBP", 8, 4, "WebP"},
     {"BM", 0, 2, "BMP"},
     {"II*\0", 0, 4, "TIFF"},
     {"MM\0*", 0, 4, "TIFF"},
     {"ftypavif", 4, 8, "AVIF"},
+    {"ftypavis", 4, 8, "AVIF"},
     {"ftypheic", 4, 8, "HEIC"},
     {"\xff\x0a", 0, 2, "JPEG XL"},
     {"\0\0\0\x0cJXL ", 0, 8, "JPEG XL"},
@@ -37,8 +37,9 @@ static bool refuse_format(const uint8_t *bytes, size_t size, Error *error) {
     if (!size) return error_set(error, "the file is empty");
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (matches(bytes, size, foreign[i].bytes, foreign[i].offset, foreign[i].size))
-            return error_set(error, "a %s file; convert it to JPEG or PNG", foreign[i].name);
-    return error_set(error, "neither a JPEG nor a PNG file");
+            return error_set(error, "a%s %s file; convert it to JPEG, PNG or WebP",
+                             strchr("AH", *foreign[i].name) ? "n" : "", foreign[i].name);
+    return error_set(error, "neither a JPEG nor a PNG nor a WebP file");
 }
 
 bool image_decode(const uint8_t *bytes, size_t size, const ImageSink *sink, Error *warning, Error *error) {
@@ -47,6 +48,8 @@ bool image_decode(const uint8_t *bytes, size_t size, const ImageSink *sink, Erro
         return image_decode_jpeg(bytes, size, sink, warning, error);
     if (matches(bytes, size, "\x89PNG\r\n\x1a\n", 0, 8))
         return image_decode_png(bytes, size, sink, warning, error);
+    if (matches(bytes, size, "RIFF", 0, 4) && matches(bytes, size, "WEBP", 8, 4))
+        return image_decode_webp(bytes, size, sink, warning, error);
     return refuse_format(bytes, size, error);
 }
 

@@ -1,5 +1,5 @@
-/* Image files to pixels: JPEG and PNG, told apart by their content, never by their name. Where Pillow reads a
- * file, the pixels are Pillow's `convert("RGB")`, bit for bit (formats/images.md). */
+/* Image files to pixels: JPEG, PNG and WebP, told apart by their content, never by their name. Where Pillow
+ * reads a file, the pixels are Pillow's `convert("RGB")`, bit for bit (formats/images.md). */
 #ifndef DATA_IMAGE_DECODE_H
 #define DATA_IMAGE_DECODE_H
 

@@ -1,8 +1,8 @@
 #include "data/image_folder.h"
 
-#include "core/file.h"
 #include "core/memory.h"
-#include "data/image_decode.h"
+#include "data/image_file.h"
+#include "data/image_names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,11 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* No sane poster is near it; it bounds what a hostile file can make a thread hold. */
-enum { MAX_FILE = 1 << 28 };
-
 typedef struct Files {
-    char *first, *second; /* the second is NULL where there is but one, as should be */
+    char *first, *second; /* paths in the folder; the second is NULL where there is but one, as should be */
 } Files;
 
 struct ImageFolder {
@@ -24,26 +21,17 @@ struct ImageFolder {
     size_t capacity;
 };
 
-/* The length of the name without its extension; 0 when the extension is no image's. */
-static size_t stem_size(const char *name) {
-    static const char *const extensions[] = {".jpg", ".jpeg", ".png"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof extensions / sizeof *extensions; i++)
-        if (!strcasecmp(dot, extensions[i])) return (size_t)(dot - name);
-    return 0;
-}
-
 /* Of more than two files the first two by name stay, so that a message does not depend on the folder's order.
  */
-static void add_file(ImageFolder *folder, const char *name) {
-    const size_t size = stem_size(name);
+static void add_file(ImageFolder *folder, const char *within, const char *name) {
+    const size_t size = image_stem_size(name);
     if (!size) return;
     bool added;
     const size_t number = name_table_add(folder->items, name, size, &added);
     folder->files = memory_grow(folder->files, &folder->capacity, number + 1, sizeof *folder->files);
     Files *files = &folder->files[number];
     if (added) *files = (Files){0};
-    char *file = memory_copy_text(name, strlen(name));
+    char *file = memory_format("%s%s", within, name);
     char **places[] = {&files->first, &files->second};
     for (int i = 0; i < 2 && file; i++)
         if (!*places[i] || strcmp(file, *places[i]) < 0) {
@@ -54,21 +42,44 @@ static void add_file(ImageFolder *folder, const char *name) {
     free(file);
 }
 
-ImageFolder *image_folder_open(const char *path, Error *error) {
+/* A folder that is called like an image is taken for one, and found broken. Links to folders are not
+ * followed: they may lead in a circle. */
+static bool is_folder(const char *path, const struct dirent *entry) {
+    struct stat status;
+    if (entry->d_name[0] == '.' || image_stem_size(entry->d_name)) return false;
+    if (entry->d_type != DT_UNKNOWN) return entry->d_type == DT_DIR;
+    return !lstat(path, &status) && S_ISDIR(status.st_mode);
+}
+
+/* Adds the files in `within`, a path that is empty or ends in a slash, and in the folders there. */
+static bool add_files(ImageFolder *folder, const char *within, int depth, Error *error) {
+    enum { DEEPEST = 64 };
+    char *path = memory_format("%s/%s", folder->path, within);
     DIR *directory = opendir(path);
-    if (!directory) {
-        error_set_errno(error, "cannot read the folder %s", path);
-        return NULL;
+    const struct dirent *entry;
+    bool fine =
+        directory || error_set_errno(error, "cannot read the folder %s", *within ? path : folder->path);
+    for (errno = 0; fine && (entry = readdir(directory)); errno = 0) {
+        char *below = memory_format("%s%s/", within, entry->d_name),
+             *place = memory_format("%s%s", path, entry->d_name);
+        if (!is_folder(place, entry))
+            add_file(folder, within, entry->d_name);
+        else if (depth < DEEPEST)
+            fine = add_files(folder, below, depth + 1, error);
+        free(below);
+        free(place);
     }
+    if (fine && errno) fine = error_set_errno(error, "cannot read the folder %s", path);
+    if (directory) closedir(directory);
+    free(path);
+    return fine;
+}
+
+ImageFolder *image_folder_open(const char *path, Error *error) {
     ImageFolder *folder = memory_need(1, sizeof *folder);
     folder->path = memory_copy_text(path, strlen(path));
     folder->items = name_table_create();
-    const struct dirent *entry;
-    for (errno = 0; (entry = readdir(directory)); errno = 0)
-        add_file(folder, entry->d_name);
-    const bool fine = !errno || error_set_errno(error, "cannot read the folder %s", path);
-    closedir(directory);
-    if (fine) return folder;
+    if (add_files(folder, "", 0, error)) return folder;
     image_folder_close(folder);
     return NULL;
 }
@@ -96,37 +107,31 @@ static int find(const void *context, const char *item, size_t size, Error *error
     return -1;
 }
 
-/* A pipe or a device under the name of an image must not be waited for. */
-static uint8_t *read_image(const char *path, size_t *size, Error *error) {
-    struct stat status;
-    if (stat(path, &status)) {
-        error_set_errno(error, "cannot read %s", path);
-        return NULL;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        error_set(error, "%s: not a regular file", path);
-        return NULL;
-    }
-    return file_read(path, MAX_FILE, size, error);
-}
-
 static bool load(const void *context, const char *item, size_t size, const ImageSink *sink, Error *warning,
                  Error *error) {
     const ImageFolder *folder = context;
     char *path =
         memory_format("%s/%s", folder->path, folder->files[name_table_find(folder->items, item, size)].first);
-    size_t bytes_size;
-    uint8_t *bytes = read_image(path, &bytes_size, error);
-    bool fine = bytes != NULL;
-    if (fine && !image_decode(bytes, bytes_size, sink, warning, error))
-        fine = error_prefix(error, "%s: ", path);
-    else if (fine && warning->message[0])
-        error_prefix(warning, "%s: ", path);
-    free(bytes);
+    const bool fine = image_file_decode(path, sink, warning, error);
     free(path);
     return fine;
 }
 
+/* The name of another file that was meant: of the same number with other zeros before it, or of the same
+ * characters in another normalization. */
+static bool hint(const void *context, const char *item, size_t size, Error *text) {
+    const ImageFolder *folder = context;
+    for (size_t i = 0; i < name_table_count(folder->items); i++) {
+        size_t other_size;
+        const char *other = name_table_name(folder->items, i, &other_size);
+        const char *how = image_names_differ(item, size, other, other_size);
+        if (!how) continue;
+        error_set(text, "there is %s/%s: %s", folder->path, folder->files[i].first, how);
+        return true;
+    }
+    return false;
+}
+
 ImageSource image_folder_source(const ImageFolder *folder) {
-    return (ImageSource){folder, folder->path, find, load};
+    return (ImageSource){.context = folder, .name = folder->path, .find = find, .load = load, .hint = hint};
 }

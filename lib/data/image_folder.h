@@ -1,4 +1,5 @@
-/* A folder of image files named after their items: ITEM.jpg, ITEM.jpeg or ITEM.png, in any case. */
+/* A folder of image files named after their items: ITEM.jpg, .jpeg, .png or .webp, in any case, in it or in
+ * any folder below it. */
 #ifndef DATA_IMAGE_FOLDER_H
 #define DATA_IMAGE_FOLDER_H
 
@@ -6,7 +7,8 @@
 
 typedef struct ImageFolder ImageFolder;
 
-/* Reads the names in the folder; only files that are in it are ever opened, whatever an item is called. */
+/* Reads the names in the folder and below it; only these files are ever opened, whatever an item is called.
+ */
 ImageFolder *image_folder_open(const char *path, Error *error);
 void image_folder_close(ImageFolder *folder);
 

@@ -10,6 +10,6 @@
 typedef bool ImageDecode(const uint8_t *bytes, size_t size, const ImageSink *sink, Error *warning,
                          Error *error);
 
-ImageDecode image_decode_jpeg, image_decode_png;
+ImageDecode image_decode_jpeg, image_decode_png, image_decode_webp;
 
 #endif

@@ -4,6 +4,7 @@
 #define DATA_IMAGE_STORE_H
 
 #include "core/error.h"
+#include "core/name_table.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -18,17 +19,34 @@ enum { IMAGE_STORE_MAX_NAME = 511 };
 /* A store of images of size × size that appears under `path` at image_store_commit and not before. */
 ImageStoreWriter *image_store_create(const char *path, uint32_t size, Error *error);
 
+/* The same, written as PATH.part, which stays when it is abandoned or the program is killed. One that is
+ * there is gone on with, from the last image_store_save that wrote. What is made in the end has the same
+ * bytes as without interruption. */
+ImageStoreWriter *image_store_resume(const char *path, uint32_t size, Error *error);
+
+/* What image_store_save was given last in a store that is gone on with; NULL in a new one. */
+const json_t *image_store_progress(const ImageStoreWriter *writer);
+
+/* Whether the image of this item is in what was gone on with. */
+bool image_store_had(const ImageStoreWriter *writer, const char *name, size_t name_size);
+
 /* Adds an item; `pixels` are RGB [size, size, 3]. A name that is empty, too long, holds a space or a newline,
  * or was added before, is an error. */
 bool image_store_put(ImageStoreWriter *writer, const char *name, size_t name_size, const uint8_t *pixels,
                      Error *error);
 
-/* Writes the header and makes the store appear. `header` (stolen) brings the provenance, as header_sign makes
- * it; `inputs` (stolen, may be NULL) the content of what the images were made from, by role. Frees the
- * writer, also on failure. */
-bool image_store_commit(ImageStoreWriter *writer, json_t *header, json_t *inputs, Error *error);
+/* Writes the images that wait if they are as many as are written at a time, and `progress` (stolen) with
+ * them. */
+bool image_store_save(ImageStoreWriter *writer, json_t *progress, Error *error);
 
-/* Leaves nothing behind. NULL is allowed. */
+/* Writes the header and makes the store appear. The order of its items is that of `order`, of whose names
+ * some may have no image, or with NULL that in which they were put. `header` (stolen) brings the provenance,
+ * as header_sign makes it; `inputs` (stolen, may be NULL) the content of what the images were made from, by
+ * role. Frees the writer, also on failure. */
+bool image_store_commit(ImageStoreWriter *writer, const NameTable *order, json_t *header, json_t *inputs,
+                        Error *error);
+
+/* Leaves nothing behind, but what image_store_resume can go on with. NULL is allowed. */
 void image_store_abandon(ImageStoreWriter *writer);
 
 /* Whether the file is an LMDB file and so for image_store_open; false also when it cannot be read. */

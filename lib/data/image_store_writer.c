@@ -8,17 +8,28 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIRST_MAP = 1 << 20, LEAST_STEP = 1 << 26 };
+enum { FIRST_MAP = 1 << 20, LEAST_STEP = 1 << 26, BATCH = 64, BATCH_BYTES = 16 << 20 };
+
+/* Images that are written in one transaction. */
+typedef struct Batch {
+    char *names[BATCH];
+    size_t name_sizes[BATCH], count, most;
+    uint8_t *pixels;
+} Batch;
 
 struct ImageStoreWriter {
     OutputFile *file;
+    unsigned flags; /* of LMDB */
     MDB_env *environment;
     size_t map_size;
     uint32_t size;
-    size_t count;
-    char *order; /* the names, a newline behind each */
+    size_t image_bytes, count;
+    Batch batch;
+    json_t *progress, *latest; /* of a store that is gone on with: what was found, and what is to be saved */
+    char *order;               /* the names, a newline behind each */
     size_t order_size, order_capacity;
     ContentHash *hash;
 };
@@ -37,39 +48,138 @@ static bool reserve(const ImageStoreWriter *writer, Error *error) {
     return !errno || error_set_errno(error, "cannot write %s", target(writer));
 }
 
-/* Pages are written through the map (MDB_WRITEMAP): other pages of LMDB carry bytes of uncleared memory, and
- * the same images would not make the same file. Until the end nothing is synced; a store that is not whole
- * never appears. */
-static bool open_environment(ImageStoreWriter *writer, Error *error) {
-    const char *path = output_file_temporary(writer->file);
-    if (!path) return error_set(error, "%s: an image store must be a regular file", target(writer));
-    int status = mdb_env_create(&writer->environment);
-    if (!status) status = mdb_env_set_mapsize(writer->environment, writer->map_size);
-    if (!status)
-        status = mdb_env_open(writer->environment, path,
-                              MDB_NOSUBDIR | MDB_NOLOCK | MDB_WRITEMAP | MDB_NOSYNC, 0666);
-    if (status) return refuse_lmdb(writer, status, error);
-    return reserve(writer, error);
-}
-
-ImageStoreWriter *image_store_create(const char *path, uint32_t size, Error *error) {
-    ImageStoreWriter *writer = memory_need(1, sizeof *writer);
-    writer->size = size;
-    writer->map_size = FIRST_MAP;
-    writer->hash = content_hash_create();
-    writer->file = output_file_open(path, error);
-    if (writer->file && open_environment(writer, error)) return writer;
-    image_store_abandon(writer);
-    return NULL;
-}
-
 static void close_environment(ImageStoreWriter *writer) {
     if (writer->environment) mdb_env_close(writer->environment);
     writer->environment = NULL;
 }
 
+/* Pages are written through the map (MDB_WRITEMAP): other pages of LMDB carry bytes of uncleared memory, and
+ * the same images would not make the same file. */
+static bool open_environment(ImageStoreWriter *writer, Error *error) {
+    const char *path = output_file_temporary(writer->file);
+    int status = mdb_env_create(&writer->environment);
+    if (!status) status = mdb_env_set_mapsize(writer->environment, writer->map_size);
+    if (!status)
+        status = mdb_env_open(writer->environment, path,
+                              MDB_NOSUBDIR | MDB_NOLOCK | MDB_WRITEMAP | writer->flags, 0666);
+    if (status) return refuse_lmdb(writer, status, error);
+    return reserve(writer, error);
+}
+
+static ImageStoreWriter *writer_create(OutputFile *file, uint32_t size, unsigned flags) {
+    ImageStoreWriter *writer = memory_need(1, sizeof *writer);
+    const size_t bytes = 3 * (size_t)size * size, fit = BATCH_BYTES / bytes;
+    writer->file = file;
+    writer->flags = flags;
+    writer->size = size;
+    writer->image_bytes = bytes;
+    writer->map_size = FIRST_MAP;
+    writer->hash = content_hash_create();
+    writer->batch.most = fit < 1 ? 1 : fit > BATCH ? BATCH : fit;
+    writer->batch.pixels = memory_need(writer->batch.most, bytes);
+    return writer;
+}
+
+/* Until the end nothing is synced; a store that is not whole never appears. */
+ImageStoreWriter *image_store_create(const char *path, uint32_t size, Error *error) {
+    OutputFile *file = output_file_open(path, error);
+    if (!file) return NULL;
+    ImageStoreWriter *writer = writer_create(file, size, MDB_NOSYNC);
+    if (!output_file_temporary(file))
+        error_set(error, "%s: an image store must be a regular file", target(writer));
+    else if (open_environment(writer, error))
+        return writer;
+    image_store_abandon(writer);
+    return NULL;
+}
+
+static bool begin(const ImageStoreWriter *writer, unsigned flags, MDB_txn **transaction, MDB_dbi *database) {
+    *transaction = NULL;
+    if (mdb_txn_begin(writer->environment, NULL, flags, transaction)) return false;
+    if (!mdb_dbi_open(*transaction, NULL, 0, database)) return true;
+    mdb_txn_abort(*transaction);
+    return false;
+}
+
+/* The value of a key, valid until the next transaction that writes. */
+static bool get(const ImageStoreWriter *writer, const char *name, size_t size, MDB_val *value) {
+    MDB_txn *transaction;
+    MDB_dbi database;
+    MDB_val key = {size, (void *)name};
+    if (!begin(writer, MDB_RDONLY, &transaction, &database)) return false;
+    const bool found = !mdb_get(transaction, database, &key, value);
+    mdb_txn_abort(transaction);
+    return found;
+}
+
+/* What image_store_save wrote last; NULL when nothing was written yet, or the whole but for its name. */
+static json_t *read_progress(const ImageStoreWriter *writer) {
+    MDB_val value;
+    const char *key = IMAGE_STORE_PROGRESS_KEY;
+    return get(writer, key, strlen(key), &value) ? json_loadb(value.mv_data, value.mv_size, 0, NULL) : NULL;
+}
+
+/* The map is as large as it was, so that it grows as it would have. */
+static bool open_left(ImageStoreWriter *writer, Error *error) {
+    MDB_envinfo info;
+    int status = mdb_env_create(&writer->environment);
+    if (!status)
+        status = mdb_env_open(writer->environment, output_file_temporary(writer->file),
+                              MDB_NOSUBDIR | MDB_NOLOCK | MDB_WRITEMAP | writer->flags, 0666);
+    if (!status) status = mdb_env_info(writer->environment, &info);
+    if (status) return refuse_lmdb(writer, status, error);
+    writer->map_size = info.me_mapsize;
+    writer->progress = read_progress(writer);
+    return true;
+}
+
+static bool start_again(ImageStoreWriter *writer, Error *error) {
+    close_environment(writer);
+    writer->map_size = FIRST_MAP;
+    if (ftruncate(fileno(output_file_stream(writer->file)), 0))
+        return error_set_errno(error, "cannot write %s.part", target(writer));
+    return open_environment(writer, error);
+}
+
+static bool go_on(ImageStoreWriter *writer, Error *error) {
+    struct stat status;
+    if (fstat(fileno(output_file_stream(writer->file)), &status))
+        return error_set_errno(error, "cannot read %s.part", target(writer));
+    if (status.st_size > 0 && !open_left(writer, error)) return false;
+    return writer->progress || start_again(writer, error);
+}
+
+/* Every batch is synced, so that what was written is there after a power failure, too. */
+ImageStoreWriter *image_store_resume(const char *path, uint32_t size, Error *error) {
+    OutputFile *file = output_file_open_kept(path, error);
+    if (!file) return NULL;
+    ImageStoreWriter *writer = writer_create(file, size, 0);
+    if (go_on(writer, error)) return writer;
+    image_store_abandon(writer);
+    return NULL;
+}
+
+const json_t *image_store_progress(const ImageStoreWriter *writer) {
+    return writer->progress;
+}
+
+bool image_store_had(const ImageStoreWriter *writer, const char *name, size_t name_size) {
+    MDB_val value;
+    return writer->progress && name_size <= IMAGE_STORE_MAX_NAME && get(writer, name, name_size, &value);
+}
+
+static void clear_batch(Batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
+        free(batch->names[i]);
+    batch->count = 0;
+}
+
 static void writer_free(ImageStoreWriter *writer) {
+    clear_batch(&writer->batch);
     content_hash_destroy(writer->hash);
+    json_decref(writer->progress);
+    json_decref(writer->latest);
+    free(writer->batch.pixels);
     free(writer->order);
     free(writer);
 }
@@ -79,17 +189,6 @@ void image_store_abandon(ImageStoreWriter *writer) {
     close_environment(writer);
     output_file_abandon(writer->file);
     writer_free(writer);
-}
-
-static int put_once(const ImageStoreWriter *writer, MDB_val *key, MDB_val *value) {
-    MDB_txn *transaction = NULL;
-    MDB_dbi database;
-    int status = mdb_txn_begin(writer->environment, NULL, 0, &transaction);
-    if (!status) status = mdb_dbi_open(transaction, NULL, 0, &database);
-    if (!status) status = mdb_put(transaction, database, key, value, MDB_NOOVERWRITE);
-    if (!status) return mdb_txn_commit(transaction);
-    if (transaction) mdb_txn_abort(transaction);
-    return status;
 }
 
 /* To twice the size while it is small, then by an eighth: what is reserved must be on the disk for a while.
@@ -102,18 +201,63 @@ static bool grow(ImageStoreWriter *writer, Error *error) {
     return !status || refuse_lmdb(writer, status, error);
 }
 
-/* One transaction a key: the one that finds the map full is lost, and is done again in a larger one. */
-static bool put(ImageStoreWriter *writer, const char *name, size_t name_size, const void *bytes, size_t size,
-                Error *error) {
-    for (;;) {
-        MDB_val key = {name_size, (void *)name}, value = {size, (void *)bytes};
-        const int status = put_once(writer, &key, &value);
-        if (!status) return true;
-        if (status == MDB_KEYEXIST)
-            return error_set(error, "%s: item %.*s is in it already", target(writer), (int)name_size, name);
-        if (status != MDB_MAP_FULL) return refuse_lmdb(writer, status, error);
-        if (!grow(writer, error)) return false;
+/* What a transaction writes besides the batch; NULL leaves as it is, an empty progress takes it away. */
+typedef struct Extra {
+    const char *progress, *order, *header;
+    size_t order_size;
+} Extra;
+
+static int put_text(MDB_txn *transaction, MDB_dbi database, const char *name, const char *text, size_t size) {
+    MDB_val key = {strlen(name), (void *)name}, value = {size, (void *)text};
+    if (!text) return 0;
+    return *text || strcmp(name, IMAGE_STORE_PROGRESS_KEY) ? mdb_put(transaction, database, &key, &value, 0)
+                                                           : mdb_del(transaction, database, &key, NULL);
+}
+
+static int put_all(const ImageStoreWriter *writer, MDB_txn *transaction, MDB_dbi database,
+                   const Extra *extra) {
+    const Batch *batch = &writer->batch;
+    int status = 0;
+    for (size_t i = 0; i < batch->count && !status; i++) {
+        MDB_val key = {batch->name_sizes[i], batch->names[i]};
+        MDB_val value = {writer->image_bytes, batch->pixels + i * writer->image_bytes};
+        status = mdb_put(transaction, database, &key, &value, MDB_NOOVERWRITE);
     }
+    const char *progress = extra->progress;
+    if (!status)
+        status = put_text(transaction, database, IMAGE_STORE_PROGRESS_KEY, progress,
+                          progress ? strlen(progress) : 0);
+    if (status == MDB_NOTFOUND) status = 0;
+    if (!status)
+        status = put_text(transaction, database, IMAGE_STORE_ORDER_KEY, extra->order, extra->order_size);
+    if (!status)
+        status = put_text(transaction, database, IMAGE_STORE_HEADER_KEY, extra->header,
+                          extra->header ? strlen(extra->header) : 0);
+    return status;
+}
+
+static int try_flush(const ImageStoreWriter *writer, const Extra *extra) {
+    MDB_txn *transaction = NULL;
+    MDB_dbi database;
+    int status = mdb_txn_begin(writer->environment, NULL, 0, &transaction);
+    if (!status) status = mdb_dbi_open(transaction, NULL, 0, &database);
+    if (!status) status = put_all(writer, transaction, database, extra);
+    if (!status) return mdb_txn_commit(transaction);
+    if (transaction) mdb_txn_abort(transaction);
+    return status;
+}
+
+/* One transaction: the one that finds the map full is lost, and is done again in a larger one. Then the file
+ * is opened anew: which pages LMDB takes depends on what it has done since then, and a run that goes on must
+ * take the same. */
+static bool flush(ImageStoreWriter *writer, const Extra *extra, Error *error) {
+    int status;
+    while ((status = try_flush(writer, extra)) == MDB_MAP_FULL)
+        if (!grow(writer, error)) return false;
+    if (status) return refuse_lmdb(writer, status, error);
+    clear_batch(&writer->batch);
+    close_environment(writer);
+    return open_environment(writer, error);
 }
 
 static bool check_name(const ImageStoreWriter *writer, const char *name, size_t size, Error *error) {
@@ -136,28 +280,65 @@ static void add_to_order(ImageStoreWriter *writer, const char *name, size_t size
     writer->count++;
 }
 
+static bool is_in(const ImageStoreWriter *writer, const char *name, size_t size) {
+    const Batch *batch = &writer->batch;
+    MDB_val value;
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->name_sizes[i] == size && !memcmp(batch->names[i], name, size)) return true;
+    return get(writer, name, size, &value);
+}
+
 bool image_store_put(ImageStoreWriter *writer, const char *name, size_t name_size, const uint8_t *pixels,
                      Error *error) {
-    const size_t bytes = 3 * (size_t)writer->size * writer->size;
-    if (!check_name(writer, name, name_size, error) || !put(writer, name, name_size, pixels, bytes, error))
-        return false;
+    Batch *batch = &writer->batch;
+    if (!check_name(writer, name, name_size, error)) return false;
+    if (is_in(writer, name, name_size))
+        return error_set(error, "%s: item %.*s is in it already", target(writer), (int)name_size, name);
+    if (batch->count == batch->most && !flush(writer, &(Extra){0}, error)) return false;
+    batch->names[batch->count] = memory_copy_text(name, name_size);
+    batch->name_sizes[batch->count] = name_size;
+    memcpy(batch->pixels + batch->count++ * writer->image_bytes, pixels, writer->image_bytes);
+    if (writer->progress) return true; /* the order is that of image_store_commit */
     add_to_order(writer, name, name_size);
-    content_hash_update(writer->hash, pixels, bytes);
+    content_hash_update(writer->hash, pixels, writer->image_bytes);
     return true;
 }
 
-static bool put_header(ImageStoreWriter *writer, json_t *header, json_t *inputs, Error *error) {
+/* The batch, and how far the work is with it; a run that goes on must find both or neither. */
+static bool flush_batch(ImageStoreWriter *writer, Error *error) {
+    char *text = writer->latest ? json_dumps(writer->latest, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    const bool fine = flush(writer, &(Extra){.progress = text}, error);
+    free(text);
+    return fine;
+}
+
+bool image_store_save(ImageStoreWriter *writer, json_t *progress, Error *error) {
+    json_decref(writer->latest);
+    writer->latest = progress;
+    return writer->batch.count < writer->batch.most || flush_batch(writer, error);
+}
+
+/* The names of `order` that have an image, and the hash of these images, read from the file. */
+static void set_order(ImageStoreWriter *writer, const NameTable *order) {
+    writer->order_size = writer->count = 0;
+    content_hash_reset(writer->hash);
+    for (size_t i = 0; i < name_table_count(order); i++) {
+        size_t size;
+        MDB_val value;
+        const char *name = name_table_name(order, i, &size);
+        if (!size || size > IMAGE_STORE_MAX_NAME || !get(writer, name, size, &value)) continue;
+        add_to_order(writer, name, size);
+        content_hash_update(writer->hash, value.mv_data, value.mv_size);
+    }
+}
+
+static char *header_text(const ImageStoreWriter *writer, json_t *header, json_t *inputs) {
     json_t *content = content_of_hash(writer->hash);
     if (inputs) json_object_set(content, "inputs", inputs);
     json_object_update_new(header, json_pack("{s:s, s:i, s:I, s:I, s:o}", "format", IMAGE_STORE_FORMAT,
                                              "version", IMAGE_STORE_VERSION, "size", (json_int_t)writer->size,
                                              "count", (json_int_t)writer->count, "content", content));
-    char *text = json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
-    const bool fine =
-        text ? put(writer, IMAGE_STORE_HEADER_KEY, strlen(IMAGE_STORE_HEADER_KEY), text, strlen(text), error)
-             : error_set(error, "%s: its header cannot be written", target(writer));
-    free(text);
-    return fine;
+    return json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
 }
 
 /* The file ends behind its last page; the map was larger. */
@@ -172,10 +353,24 @@ static bool cut_to_size(ImageStoreWriter *writer, Error *error) {
            error_set_errno(error, "cannot write %s", target(writer));
 }
 
-bool image_store_commit(ImageStoreWriter *writer, json_t *header, json_t *inputs, Error *error) {
-    bool fine = put(writer, IMAGE_STORE_ORDER_KEY, strlen(IMAGE_STORE_ORDER_KEY),
-                    writer->order ? writer->order : "", writer->order_size, error) &&
-                put_header(writer, header, inputs, error) && cut_to_size(writer, error);
+static bool finish(ImageStoreWriter *writer, const NameTable *order, json_t *header, json_t *inputs,
+                   Error *error) {
+    if (writer->batch.count && !flush_batch(writer, error)) return false;
+    if (order) set_order(writer, order);
+    char *text = header_text(writer, header, inputs);
+    const Extra last = {.progress = "",
+                        .order = writer->order ? writer->order : "",
+                        .order_size = writer->order_size,
+                        .header = text};
+    const bool fine = text ? flush(writer, &last, error) && cut_to_size(writer, error)
+                           : error_set(error, "%s: its header cannot be written", target(writer));
+    free(text);
+    return fine;
+}
+
+bool image_store_commit(ImageStoreWriter *writer, const NameTable *order, json_t *header, json_t *inputs,
+                        Error *error) {
+    bool fine = finish(writer, order, header, inputs, error);
     json_decref(header);
     json_decref(inputs);
     if (!fine) {

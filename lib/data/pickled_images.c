@@ -162,5 +162,5 @@ static bool load(const void *context, const char *item, size_t size, const Image
 }
 
 ImageSource pickled_images_source(const PickledImages *images) {
-    return (ImageSource){images, images->path, find, load};
+    return (ImageSource){.context = images, .name = images->path, .find = find, .load = load};
 }

@@ -94,7 +94,7 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     printf '../outside\tx\nsub/deep\tx\n%s/outside\tx\n' "$PWD" > items.tsv
     pack
     [ "$status" -eq 1 ]
-    [[ "$output" == *"3 of 3 items have no image"* ]]
+    [[ "$output" == *"none of the 3 items has an image in images"* ]]
 }
 
 @test "a pipe, a folder and an unreadable link named as images are broken, not waited for" {
@@ -206,4 +206,156 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     [ ! -e no.lmdb ]
     run pm-imgpack --pickled store.lmdb --images images --items items.tsv -o no.lmdb
     [ "$status" -eq 2 ]
+}
+
+@test "images in folders below are found, as are WebP files" {
+    mkdir -p images/01/deep images/02
+    cp "$golden/base-420-225x223.jpg" images/01/deep/five.jpg
+    cp "$golden/webp-lossy-225x223.webp" images/02/six.webp
+    ln -s .. images/02/circle
+    printf 'five\tx\nsix\tx\n' >> items.tsv
+    pack
+    [ "$status" -eq 0 ]
+    [[ "$output" == "pm-imgpack: 6 images of 224 × 224 from 6 items; 0 missing"* ]]
+    cp images/one.jpg images/02/one.jpg
+    pack
+    [ "$status" -eq 1 ]
+    [ "$output" = "pm-imgpack: images: item one has two images, 02/one.jpg and one.jpg; keep one" ]
+}
+
+@test "no image of any item is an error whatever --missing says, and a lost zero is seen" {
+    cp images/one.jpg images/0110065001.jpg
+    printf '110065001\tx\n108775015\tx\n' > items.tsv
+    pack --missing zero
+    [ "$status" -eq 1 ]
+    [ "${lines[0]}" = "pm-imgpack: warning: item 110065001 has no image in images" ]
+    [[ "${lines[1]}" == "pm-imgpack: warning: there is images/0110065001.jpg: the same number with other zeros before it"* ]]
+    [ "${lines[3]}" = "pm-imgpack: none of the 2 items has an image in images; is it the right place?" ]
+    nothing_written
+}
+
+@test "a name in another Unicode normalization is seen" {
+    cp images/one.jpg $'images/cafe\u0301.jpg'
+    printf 'caf\u00e9\tx\none\tx\n' > items.tsv
+    pack --missing skip
+    [ "$status" -eq 0 ]
+    [[ "${lines[1]}" == *$'there is images/cafe\u0301.jpg: the same name in another Unicode normalization'* ]]
+}
+
+@test "a list of images, of a file or a pipe, packs what the folder does" {
+    pack -q
+    printf '%s\timages/%s\n' two two.PNG one one.jpg other other.jpg three three.Jpeg four four.jpg > list.tsv
+    pm-imgpack -q --list list.tsv --items items.tsv -o list.lmdb
+    gzip -c list.tsv | pm-imgpack -q --list - --items items.tsv -o pipe.lmdb
+    for file in store list pipe; do pm-export -q $file.lmdb -o $file.npz; done
+    cmp store.npz list.npz
+    cmp store.npz pipe.npz
+    printf 'one\timages/one.jpg\none\timages/two.PNG\n' > list.tsv
+    run pm-imgpack --list list.tsv --items items.tsv -o no.lmdb
+    [ "$status" -eq 1 ]
+    [ "$output" = "pm-imgpack: list.tsv:2: item one stands twice" ]
+    echo 'one images/one.jpg' > list.tsv
+    run pm-imgpack --list list.tsv --items items.tsv -o no.lmdb
+    [ "$output" = "pm-imgpack: list.tsv:1: a line is: item TAB path of its image" ]
+}
+
+@test "a tar file, of a file or a pipe, packs what the folder does" {
+    pack -q
+    pm-export -q store.lmdb -o store.npz
+    mkdir -p web/a
+    cp images/* web/a
+    echo text > web/a/one.txt
+    tar -cf web.tar web
+    tar -cf some.tar --exclude 'two.*' web
+    pm-imgpack -q --tar web.tar --items items.tsv -o tar.lmdb
+    gzip -c web.tar | pm-imgpack -q --threads 3 --tar - --items items.tsv -o pipe.lmdb
+    for file in tar pipe; do
+        pm-export -q $file.lmdb -o $file.npz
+        cmp store.npz $file.npz
+        cmp store.keys.tsv $file.keys.tsv
+    done
+    run pm-imgpack --tar some.tar --items items.tsv -o no.lmdb
+    [ "$status" -eq 1 ]
+    [ "${lines[0]}" = "pm-imgpack: item two has no image in some.tar" ]
+    run pm-imgpack --tar some.tar --items items.tsv --missing zero -o zero.lmdb
+    [[ "$output" == *"4 images of 224 × 224 from 4 items; 1 missing (zero)"* ]]
+    pm-export -q zero.lmdb -o zero.npz
+    cmp store.keys.tsv zero.keys.tsv
+    head -c 3000 web.tar > cut.tar
+    run pm-imgpack --tar cut.tar --items items.tsv --missing zero -o no.lmdb
+    [ "$status" -eq 1 ]
+    [[ "$output" == "pm-imgpack: cut.tar: "* ]]
+    tar -rf web.tar --transform s,images,b, images/one.jpg
+    run pm-imgpack --tar web.tar --items items.tsv -o no.lmdb
+    [ "$status" -eq 1 ]
+    [ "$output" = "pm-imgpack: web.tar: b/one.jpg: item one has a second image in it; keep one" ]
+    [ ! -e no.lmdb ]
+}
+
+@test "shards of a packing join to the whole" {
+    pm-export -q "$(pack -q; echo store.lmdb)" -o store.npz
+    for i in 1 2 3; do pm-imgpack -q --images images --items items.tsv --shard $i/3 -o part$i.lmdb; done
+    run pm-imgpack --join part1.lmdb part2.lmdb part3.lmdb -o joined.lmdb
+    [ "$status" -eq 0 ]
+    [ "$output" = "pm-imgpack: 4 images from 3 stores" ]
+    pm-export -q joined.lmdb -o joined.npz
+    cmp store.npz joined.npz
+    cmp store.keys.tsv joined.keys.tsv
+    run pm-imgpack --join part1.lmdb part1.lmdb -o no.lmdb
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"is in it already" ]]
+    pm-imgpack -q --images images --items items.tsv --size 8 -o small.lmdb
+    run pm-imgpack --join part1.lmdb small.lmdb -o no.lmdb
+    [[ "$output" == *"they do not join" ]]
+    for shard in 0/3 4/3 1 1/3x; do
+        run pm-imgpack --images images --items items.tsv --shard $shard -o no.lmdb
+        [ "$status" -eq 2 ]
+    done
+    [ ! -e no.lmdb ]
+}
+
+@test "killed and gone on with, a packing ends in the same bytes" {
+    for i in $(seq 300); do ln images/one.jpg "images/n$i.jpg"; printf 'n%s\tx\n' "$i"; done > items.tsv
+    tar -cf all.tar --hard-dereference images
+    for source in "--images images" "--tar all.tar"; do
+        pm-imgpack -q $source --items items.tsv -o whole.lmdb
+        rm -f store.lmdb said
+        for i in $(seq 12); do
+            timeout -s KILL "$(printf '0.%02d' $((4 + 2 * i)))" \
+                pm-imgpack $source --items items.tsv --resume -o store.lmdb 2>> said || true
+            [ -e store.lmdb ] && break
+        done
+        pm-imgpack -q $source --items items.tsv --resume -o store.lmdb
+        cat said
+        grep -q 'going on after [1-9]' said
+        cmp whole.lmdb store.lmdb
+        [ ! -e store.lmdb.part ]
+    done
+}
+
+@test "a packing that was begun with other options is not gone on with" {
+    for i in $(seq 300); do ln images/one.jpg "images/n$i.jpg"; printf 'n%s\tx\n' "$i"; done > items.tsv
+    rm images/n300.jpg
+    echo broken > images/n300.jpg
+    run pm-imgpack --images images --items items.tsv --resume -o store.lmdb
+    [ "$status" -eq 1 ]
+    [ -s store.lmdb.part ] && [ ! -e store.lmdb ]
+    run pm-imgpack --images images --items items.tsv --resume --missing skip -o store.lmdb
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"of a packing with other options or items"* ]]
+    rm images/n300.jpg
+    cp images/one.jpg images/n300.jpg
+    run pm-imgpack --images images --items items.tsv --resume -o store.lmdb
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "pm-imgpack: going on after 256 images" ]
+    [[ "${lines[1]}" == *": 300 images of "*" 0 broken"* ]]
+    pm-imgpack -q --images images --items items.tsv -o whole.lmdb
+    cmp whole.lmdb store.lmdb
+}
+
+@test "a machine that lacks descriptors is no broken picture" {
+    run bash -c 'ulimit -n 6; exec pm-imgpack --images images --items items.tsv --broken zero -o store.lmdb'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"Too many open files"* ]]
+    nothing_written
 }

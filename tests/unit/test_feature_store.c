@@ -211,7 +211,7 @@ static const char *write_images(int count, uint32_t size) {
     free(pixels);
     json_t *header = json_object();
     header_sign(header, "test", json_object());
-    CHECK(image_store_commit(writer, header, NULL, &error), "%s", error.message);
+    CHECK(image_store_commit(writer, NULL, header, NULL, &error), "%s", error.message);
     return path;
 }
 

@@ -45,7 +45,7 @@ static bool write_store(const char *path, size_t count, Error *error) {
             return false;
         }
     }
-    return image_store_commit(writer, signed_header(), json_pack("{s:{s:s}}", "items", "hash", "xxh3:00"),
+    return image_store_commit(writer, NULL, signed_header(), json_pack("{s:{s:s}}", "items", "hash", "xxh3:00"),
                               error);
 }
 
