@@ -1,14 +1,11 @@
 #include "data/synth_image.h"
 
-#include "core/memory.h"
+#include "data/jpeg_writer.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
-
-/* After stdio.h, whose FILE it uses. */
-#include <jpeglib.h>
 
 enum { SAMPLES = 3, SPOTS = 3, JPEG_QUALITY = 90 };
 
@@ -127,36 +124,9 @@ void synth_image_render(const SynthCatalogue *catalogue, size_t item, int size, 
         }
 }
 
-/* In memory libjpeg can only fail for want of memory, and then ends the program with a message, as
- * memory_need does. */
-static unsigned long compress(const uint8_t *pixels, int size, unsigned char **bytes) {
-    struct jpeg_compress_struct jpeg;
-    struct jpeg_error_mgr errors;
-    unsigned long count = 0;
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&jpeg);
-    jpeg_mem_dest(&jpeg, bytes, &count);
-    jpeg.image_width = jpeg.image_height = (JDIMENSION)size;
-    jpeg.input_components = 3;
-    jpeg.in_color_space = JCS_RGB;
-    jpeg_set_defaults(&jpeg);
-    jpeg_set_quality(&jpeg, JPEG_QUALITY, TRUE);
-    jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = 1; /* colour at full resolution */
-    jpeg_start_compress(&jpeg, TRUE);
-    unsigned char *line = memory_need((size_t)size, 3);
-    for (size_t row = 0; row < (size_t)size; row++) {
-        memcpy(line, pixels + row * (size_t)size * 3, (size_t)size * 3);
-        jpeg_write_scanlines(&jpeg, &line, 1);
-    }
-    free(line);
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    return count;
-}
-
 bool synth_image_write(const char *path, const uint8_t *pixels, int size, Error *error) {
-    unsigned char *bytes = NULL;
-    const unsigned long count = compress(pixels, size, &bytes);
+    size_t count;
+    unsigned char *bytes = jpeg_compress(pixels, size, JPEG_QUALITY, &count);
     FILE *file = fopen(path, "wb");
     if (!file) error_set_errno(error, "cannot write %s", path);
     bool fine =

@@ -1,7 +1,7 @@
 # What all tools have in common: help, usage, failures, full disks, closed pipes, interruptions, memory.
 
-tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-recommend pm-synth
-    pm-tokenize pm-train-user"
+tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-recommend pm-report
+    pm-synth pm-tokenize pm-train-user"
 
 # A small data set, encoders and a model, made once, under the names that the examples of --help use.
 setup_file() {
@@ -34,6 +34,11 @@ setup_file() {
     pm-export text.pmt -q -o text.npz
     cp model.pmt old.pmt
     pm-cat --select '!(user_encoder.*)' model.pmt -q -o encoders.pmt
+    mkdir -p run build/demo/modal build/demo/popularity
+    cp model.pmt items.pmt run
+    pm-eval --model model.pmt --items items.pmt --users users.tsv --ranks run/ranks.tsv --json -q > run/test.json
+    cp run/* build/demo/modal
+    pm-eval --baseline popularity --catalog items.tsv --users users.tsv --json -q > build/demo/popularity/test.json
     mkfifo endless
 }
 
@@ -55,6 +60,7 @@ command_of() {
         pm-imgpack) echo pm-imgpack --images posters --items items.tsv --size 16 -o "$out" ;;
         pm-import) echo pm-import --items items.tsv --hidden hidden --mask mask text.npz -o "$out" ;;
         pm-recommend) echo pm-recommend --model model.pmt --items items.pmt --users users.tsv -o "$out" ;;
+        pm-report) echo pm-report run --users users.tsv -o "$out" ;;
         pm-synth) echo pm-synth encoder pipelines/configs/text-small.json -o "$out" ;;
         pm-tokenize) echo pm-tokenize --bytes items.tsv -o "$out" ;;
         pm-train-user) echo pm-train-user --users users.tsv --text text.pmt --text-encoder enc.pmt \

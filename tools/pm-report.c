@@ -1,0 +1,63 @@
+#include "core/log.h"
+#include "core/options.h"
+#include "report/report.h"
+
+static ReportRequest request = {.title = "Recommenders side by side", .people = 6};
+
+static Option options[] = {
+    {.name = "title",
+     .kind = OPTION_TEXT,
+     .value = &request.title,
+     .argument = "TEXT",
+     .help = "of the page"},
+    {.name = "users",
+     .kind = OPTION_PATH,
+     .value = &request.users,
+     .argument = "USERS.tsv",
+     .help = "show what some of these met and get recommended"},
+    {.name = "catalog",
+     .kind = OPTION_PATH,
+     .value = &request.catalog,
+     .argument = "ITEMS.tsv",
+     .help = "the titles of items"},
+    {.name = "images",
+     .kind = OPTION_PATH,
+     .value = &request.images,
+     .argument = "IMAGES",
+     .help = "their pictures: images.lmdb, or a folder"},
+    {.name = "people",
+     .kind = OPTION_INTEGER,
+     .value = &request.people,
+     .argument = "N",
+     .minimum = 1,
+     .maximum = 1000,
+     .help = "how many users"},
+    OPTION_OUTPUT(request.output, "REPORT.html", "a page in one file"),
+    {0},
+};
+
+static Program program = {
+    .name = "pm-report",
+    .usage = "RUN... [-o REPORT.html]",
+    .purpose =
+        "Puts runs side by side: a table, and a page with curves, recommendations and lineage. A RUN\n"
+        "is a folder as the pipelines make them: log.jsonl, valid.json, test.json, ranks.tsv,\n"
+        "model.pmt, items.pmt, as far as they are there; or one with such folders called seed-....\n"
+        "Others are compared with the first, user by user: the difference of HR@10, in standard\n"
+        "errors, its 95 % interval (bootstrap), and p of a paired randomisation test.",
+    .example = "  pm-report build/demo/modal build/demo/popularity -o report.html",
+    .options = options,
+};
+
+int main(int argc, char **argv) {
+    const int first = options_parse(&program, argc, argv);
+    Error error;
+    if (first == argc) options_wrong_usage(&program, "say the folder of a run");
+    if ((request.catalog || request.images) && !request.users)
+        options_wrong_usage(&program, "--catalog and --images need --users");
+    if (request.users && !request.output)
+        options_wrong_usage(&program, "--users is for a page: say one with -o");
+    if (report(&request, argv + first, (size_t)(argc - first), &error)) return 0;
+    log_error("%s", error.message);
+    return 1;
+}
