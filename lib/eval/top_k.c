@@ -40,13 +40,18 @@ static int compare_items(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static bool is_excluded(const TopK *top, uint32_t item) {
+    return top->excluded_count &&
+           bsearch(&item, top->excluded, top->excluded_count, sizeof *top->excluded, compare_items);
+}
+
 static void add(TopK *top, ScoredItem item) {
     if (!(fabsf(item.score) <= FLT_MAX)) {
         if (!top->bad) top->bad = item.item;
         return;
     }
     if (top->count == top->k && !is_worse(top->best[0], item)) return;
-    if (bsearch(&item.item, top->excluded, top->excluded_count, sizeof *top->excluded, compare_items)) return;
+    if (is_excluded(top, item.item)) return;
     if (top->count == top->k) {
         replace_worst(top->best, top->count, item);
     } else {
