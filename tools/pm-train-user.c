@@ -70,7 +70,18 @@ static const Option own_options[] = {
      .value = &request.checkpoint,
      .output = OPTION_IS_REPLACED,
      .argument = "FILE",
-     .help = "written each epoch, and gone on from when it is there"},
+     .help = "written every 10 minutes, each epoch and on SIGTERM; gone on from"},
+    {.name = "checkpoint-every",
+     .kind = OPTION_INTEGER,
+     .value = &request.checkpoint_every,
+     .argument = "STEPS",
+     .unrecorded = true,
+     .help = "and after so many steps; 0: no more"},
+    {.name = "restart",
+     .kind = OPTION_FLAG,
+     .value = &request.restart,
+     .unrecorded = true,
+     .help = "begin anew, whatever checkpoint there is"},
     {.name = "keep",
      .kind = OPTION_TEXT,
      .value = &request.keep,
@@ -130,6 +141,8 @@ int main(int argc, char **argv) {
     if (!request.users || !request.output) options_wrong_usage(&program, "--users and -o are needed");
     if (!request.text && !request.image && !request.items && !request.catalog)
         options_wrong_usage(&program, "give items with --text, --image, --items or --catalog");
+    if ((request.checkpoint_every || request.restart) && !request.checkpoint)
+        options_wrong_usage(&program, "--checkpoint-every and --restart need --checkpoint");
     if (request.transfer && !request.init) options_wrong_usage(&program, "--transfer needs --init");
     if (run(&error)) return 0;
     log_error("%s", error.message);

@@ -135,6 +135,10 @@ bool settings_read(Settings *settings, const json_t *config, Error *error) {
     return fine;
 }
 
+bool settings_depend_on_epochs(const Settings *settings) {
+    return settings->schedule == SCHEDULE_COSINE || settings->schedule == SCHEDULE_LINEAR;
+}
+
 json_t *settings_record(const Settings *settings) {
     Settings copy = *settings;
     const Program program = {.name = "settings", .options = settings_options(&copy, NULL)};

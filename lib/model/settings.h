@@ -35,6 +35,9 @@ Option *settings_options(Settings *settings, const Option *own);
 /* Reads the settings of a model's header ("config") over the defaults. */
 bool settings_read(Settings *settings, const json_t *config, Error *error);
 
+/* Whether what is learned in an epoch follows from how many there are. */
+bool settings_depend_on_epochs(const Settings *settings);
+
 /* All settings but paths, as they stand in a header. A new reference. */
 json_t *settings_record(const Settings *settings);
 

@@ -22,19 +22,22 @@ void optimizer_free(Optimizer *optimizer) {
     *optimizer = (Optimizer){0};
 }
 
-/* What all gradients are multiplied with, in the backend's memory. */
-static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double scale, double clip) {
+/* What all gradients are multiplied with, in the backend's memory; *norm is theirs after `scale`. */
+static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double scale, double clip,
+                          double *norm) {
     const Backend *backend = optimizer->backend;
     double *total = arena_take(optimizer->scratch, 1, sizeof *total);
     float *factor = arena_take(optimizer->scratch, 1, sizeof *factor);
     backend->memory->fill(2, 0, (float *)(void *)total);
-    for (size_t i = 0; clip > 0 && i < set->count; i++) {
+    for (size_t i = 0; i < set->count; i++) {
         const Parameter *parameter = set->list[i];
         if (parameter->touched)
             backend->optimizer->sum_of_squares(parameter->count, parameter->gradient, total,
                                                optimizer->scratch);
     }
     backend->optimizer->clip(total, scale, clip, factor);
+    backend->memory->download(sizeof *norm, total, norm);
+    *norm = sqrt(*norm) * scale;
     return factor;
 }
 
@@ -59,13 +62,15 @@ static void move(const Optimizer *optimizer, Parameter *parameter, uint64_t step
     parameter_changed(parameter);
 }
 
-void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT], double scale,
-                    double clip) {
+double optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT],
+                      double scale, double clip) {
+    double norm;
     arena_reset(optimizer->scratch);
-    const float *factor = find_factor(optimizer, set, scale, clip);
-    for (size_t i = 0; i < set->count; i++) {
+    const float *factor = find_factor(optimizer, set, scale, clip, &norm);
+    for (size_t i = 0; isfinite(norm) && i < set->count; i++) {
         Parameter *parameter = set->list[i];
         if (parameter->touched)
             move(optimizer, parameter, ++optimizer->steps[i], rates[parameter->group], factor);
     }
+    return norm;
 }

@@ -22,8 +22,9 @@ void optimizer_free(Optimizer *optimizer);
 
 /* Moves every parameter that was touched since its gradients were cleared; the others are left alone, decay
  * included. The gradients are multiplied with `scale` first, and then, where `clip` is not 0 and their
- * Euclidean norm is above it, brought down to that norm. */
-void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT], double scale,
-                    double clip);
+ * Euclidean norm is above it, brought down to that norm. Returns the norm before that; one that is not finite
+ * moves nothing. */
+double optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT],
+                      double scale, double clip);
 
 #endif

@@ -48,7 +48,7 @@ typedef struct Passenger {
     void *data;
 } Passenger;
 
-enum { PARAMETER_READINGS = 4 };
+enum { PARAMETER_READINGS = 5 };
 
 typedef struct ParameterSet {
     const Backend *backend;            /* the cpu's before parameter_set_move */

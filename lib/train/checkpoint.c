@@ -2,29 +2,51 @@
 
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-static json_t *checkpoint_header(const Trainer *trainer) {
+/* ---- writing ---- */
+
+/* At the end of an epoch the last model is the parameters themselves. */
+static bool writes_kept(const Trainer *trainer) {
+    return trainer_kept(trainer)->values && !(trainer->options.keep_last && !trainer->state.batch);
+}
+
+static json_t *state_json(const EpochState *state) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f}", "batch", (json_int_t)state->batch, "losses",
+                     (json_int_t)state->losses, "updates", (json_int_t)state->updates, "waiting",
+                     (json_int_t)state->waiting, "loss_total", state->loss_total, "norm_total",
+                     state->norm_total);
+}
+
+static json_t *checkpoint_header(const Trainer *trainer, int64_t log_bytes) {
     json_t *header = header_create("checkpoint");
-    json_object_set_new(header, "config", settings_record(&trainer->recommender->settings));
-    json_object_set(header, "users", trainer->behaviours->content);
+    json_object_set(header, "run", trainer->options.identity);
+    json_object_set_new(header, "threads", json_integer(parallel_threads()));
     json_object_set_new(header, "epoch", json_integer(trainer->epoch));
     json_object_set_new(header, "step", json_integer((json_int_t)trainer->step));
-    json_object_set_new(header, "best_epoch", json_integer(trainer->best_epoch));
-    json_object_set_new(header, "best", json_real(trainer->best));
-    if (trainer->best_valid) json_object_set(header, "best_valid", trainer->best_valid);
-    json_object_set_new(header, "log_size", json_integer((json_int_t)training_log_size(trainer->log)));
+    json_object_set_new(header, "state", state_json(&trainer->state));
+    json_object_set_new(header, "best_epoch", json_integer(trainer->best.epoch));
+    json_object_set_new(header, "best", json_real(trainer->best.score));
+    if (trainer->best.valid) json_object_set(header, "best_valid", trainer->best.valid);
+    json_object_set_new(header, "log_bytes", json_integer(log_bytes));
     return header;
 }
 
-static RecordTensor state(const char *name, const Parameter *parameter, const float *values) {
-    RecordTensor tensor = {
-        .name = name, .dtype = DTYPE_F32, .dimensions = parameter->dimensions, .data = values};
+/* Values in the backend's memory of a parameter's shape; `place` is one of parameter_set_read. */
+static RecordTensor state(const ParameterSet *set, size_t place, const char *name, const Parameter *parameter,
+                          const float *values) {
+    RecordTensor tensor = {.name = name,
+                           .dtype = DTYPE_F32,
+                           .dimensions = parameter->dimensions,
+                           .data = parameter_set_read(set, place, values, parameter->count)};
     memcpy(tensor.shape, parameter->shape, sizeof tensor.shape);
     return tensor;
 }
@@ -32,22 +54,23 @@ static RecordTensor state(const char *name, const Parameter *parameter, const fl
 static bool put_parameter(const Trainer *trainer, size_t number, StreamWriter *writer, Error *error) {
     const ParameterSet *set = trainer->recommender->parameters;
     const Parameter *p = set->list[number];
-    const float *best = trainer->best_values ? trainer->best_values[number] : NULL;
     const int64_t steps = (int64_t)trainer->optimizer.steps[number];
     Record record = {.key = p->name, .key_size = strlen(p->name)};
-    record.tensors[record.count++] = state("value", p, parameter_set_read(set, 0, p->value, p->count));
-    record.tensors[record.count++] =
-        state("first_moment", p, parameter_set_read(set, 1, p->first_moment, p->count));
-    record.tensors[record.count++] =
-        state("second_moment", p, parameter_set_read(set, 2, p->second_moment, p->count));
+    record.tensors[record.count++] = state(set, 0, "value", p, p->value);
+    record.tensors[record.count++] = state(set, 1, "first_moment", p, p->first_moment);
+    record.tensors[record.count++] = state(set, 2, "second_moment", p, p->second_moment);
     record.tensors[record.count++] = record_tensor("steps", DTYPE_I64, &steps, 1, (uint64_t)1);
-    if (best) record.tensors[record.count++] = state("best", p, parameter_set_read(set, 3, best, p->count));
+    if (trainer->state.waiting && p->touched)
+        record.tensors[record.count++] = state(set, 3, "gradient", p, p->gradient);
+    if (writes_kept(trainer))
+        record.tensors[record.count++] = state(set, 4, "kept", p, trainer_kept(trainer)->values[number]);
     return stream_writer_put(writer, &record, error);
 }
 
-bool checkpoint_write(const Trainer *trainer, Error *error) {
-    if (!trainer->options.checkpoint) return true;
-    json_t *header = checkpoint_header(trainer);
+bool checkpoint_write(Trainer *trainer, Error *error) {
+    int64_t log_bytes;
+    if (!training_log_sync(trainer->log, &log_bytes, error)) return false;
+    json_t *header = checkpoint_header(trainer, log_bytes);
     StreamWriter *writer = stream_writer_open(trainer->options.checkpoint, header, error);
     json_decref(header);
     if (!writer) return false;
@@ -59,13 +82,14 @@ bool checkpoint_write(const Trainer *trainer, Error *error) {
     return stream_writer_close(writer, error);
 }
 
+/* ---- reading ---- */
+
 /* Of a parameter, into values in the backend's memory. */
-static bool take_state(const ParameterSet *set, const Record *record, const char *name,
-                       const Parameter *parameter, float *values, Error *error) {
+static bool take_values(const ParameterSet *set, const Record *record, const char *name,
+                        const Parameter *parameter, float *values, Error *error) {
     const RecordTensor *tensor = record_need_float(record, name, parameter->dimensions, error);
     if (!tensor) return false;
-    if (record_tensor_elements(tensor) != parameter->count)
-        return error_set(error, "%s of %s has another shape than the model", name, parameter->name);
+    if (!parameter_check(parameter, tensor, error)) return error_prefix(error, "%s: ", name);
     float *wide = memory_need(parameter->count, sizeof *wide);
     dtype_to_f32(tensor->dtype, tensor->data, wide, parameter->count);
     parameter_set_write(set, wide, parameter->count, values);
@@ -73,75 +97,149 @@ static bool take_state(const ParameterSet *set, const Record *record, const char
     return true;
 }
 
-static bool take_record(Trainer *trainer, const Record *record, Error *error) {
+static bool take_gradient(const ParameterSet *set, const Record *record, Parameter *parameter, Error *error) {
+    if (!record_find(record, "gradient")) return true;
+    parameter_touch(parameter);
+    return take_values(set, record, "gradient", parameter, parameter->gradient, error);
+}
+
+/* The model that is kept, where there is one; of the last epoch it may be the parameters themselves. */
+static bool take_kept(Trainer *trainer, const Record *record, size_t number, Error *error) {
+    const ParameterSet *set = trainer->recommender->parameters;
+    KeptModel *kept = trainer->options.keep_last ? &trainer->last : &trainer->best;
+    if (!kept->epoch) return true;
+    const bool is_value = trainer->options.keep_last && !trainer->state.batch;
+    if (!kept->values) kept->values = parameter_set_copy(set, NULL);
+    return take_values(set, record, is_value ? "value" : "kept", set->list[number], kept->values[number],
+                       error);
+}
+
+static bool take_record(Trainer *trainer, const Record *record, bool *taken, Error *error) {
     const ParameterSet *set = trainer->recommender->parameters;
     const size_t number = name_table_find(set->names, record->key, record->key_size);
     if (number == SIZE_MAX) return error_set(error, "the model has no tensor %s", record->key);
+    if (taken[number]) return error_set(error, "the tensor %s comes twice", record->key);
+    taken[number] = true;
     Parameter *p = set->list[number];
     const RecordTensor *steps = record_need(record, "steps", DTYPE_I64, 1, error);
-    if (!steps || !take_state(set, record, "value", p, p->value, error) ||
-        !take_state(set, record, "first_moment", p, p->first_moment, error) ||
-        !take_state(set, record, "second_moment", p, p->second_moment, error))
+    if (!steps) return false;
+    if (steps->shape[0] != 1) return error_set(error, "steps of %s is no single number", p->name);
+    memcpy(&trainer->optimizer.steps[number], steps->data, sizeof(int64_t));
+    if (trainer->optimizer.steps[number] > trainer->step)
+        return error_set(error, "steps of %s are more than there were", p->name);
+    if (!take_values(set, record, "value", p, p->value, error) ||
+        !take_values(set, record, "first_moment", p, p->first_moment, error) ||
+        !take_values(set, record, "second_moment", p, p->second_moment, error) ||
+        !take_gradient(set, record, p, error) || !take_kept(trainer, record, number, error))
         return false;
     parameter_changed(p);
-    memcpy(&trainer->optimizer.steps[number], steps->data, sizeof(int64_t));
-    if (!trainer->best_epoch || trainer->options.keep_last) return true;
-    if (!trainer->best_values) trainer->best_values = parameter_set_copy(set, NULL);
-    return take_state(set, record, "best", p, trainer->best_values[number], error);
+    return true;
 }
 
-/* All settings must be those of the run that wrote the checkpoint, but for how long to train. */
-static bool check_settings(const Trainer *trainer, const json_t *header, Error *error) {
-    json_t *own = settings_record(&trainer->recommender->settings);
-    const json_t *theirs = json_object_get(header, "config");
+static bool take_count(const json_t *header, const char *key, uint64_t *value, Error *error) {
+    int64_t number;
+    if (!header_integer(header, key, 0, INT64_MAX, &number, error)) return false;
+    *value = (uint64_t)number;
+    return true;
+}
+
+static bool take_state(EpochState *state, const json_t *json, Error *error) {
+    if (!take_count(json, "batch", &state->batch, error) ||
+        !take_count(json, "losses", &state->losses, error) ||
+        !take_count(json, "updates", &state->updates, error) ||
+        !take_count(json, "waiting", &state->waiting, error))
+        return false;
+    state->loss_total = json_number_value(json_object_get(json, "loss_total"));
+    state->norm_total = json_number_value(json_object_get(json, "norm_total"));
+    return state->waiting <= state->losses && state->losses <= state->batch &&
+                   state->updates <= state->losses && isfinite(state->loss_total) &&
+                   isfinite(state->norm_total)
+               ? true
+               : error_set(error, "its counts contradict each other");
+}
+
+static bool take_header(Trainer *trainer, const json_t *header, int64_t *log_bytes, Error *error) {
+    KeptModel *best = &trainer->best;
+    if (!take_count(header, "step", &trainer->step, error) ||
+        !header_integer(header, "epoch", 0, INT32_MAX, &trainer->epoch, error) ||
+        !header_integer(header, "best_epoch", 0, trainer->epoch, &best->epoch, error) ||
+        !header_integer(header, "log_bytes", TRAINING_LOG_NONE, INT64_MAX, log_bytes, error) ||
+        !take_state(&trainer->state, json_object_get(header, "state"), error))
+        return false;
+    best->score = json_number_value(json_object_get(header, "best"));
+    best->valid = json_incref(json_object_get(header, "best_valid"));
+    if (trainer->options.keep_last) trainer->last.epoch = trainer->epoch;
+    const json_int_t threads = json_integer_value(json_object_get(header, "threads"));
+    if (threads != parallel_threads())
+        log_report("%s is of a run with --threads %lld: with %d it goes on to the same but for rounding",
+                   trainer->options.checkpoint, (long long)threads, parallel_threads());
+    return true;
+}
+
+/* A value of a run for a message. */
+static void describe_value(const json_t *value, char text[64]) {
+    char *json =
+        value && !json_is_null(value) ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
+    snprintf(text, 64, "%s", json ? json : "nothing");
+    free(json);
+}
+
+static bool refuse_difference(const char *key, const json_t *theirs, const json_t *ours, Error *error) {
+    char there[64], here[64];
+    if (json_is_object(theirs) || json_is_object(ours)) /* contents of files */
+        return error_set(
+            error, "it belongs to a run with another --%s; give the same, or --restart to begin anew", key);
+    describe_value(theirs, there);
+    describe_value(ours, here);
+    return error_set(error,
+                     "it belongs to a run with --%s %s, and here it is %s; give the same, or --restart to "
+                     "begin anew",
+                     key, there, here);
+}
+
+static bool check_identity(const Trainer *trainer, const json_t *theirs, Error *error) {
+    const json_t *ours = trainer->options.identity;
     const char *key;
     json_t *value;
-    bool fine = true;
-    json_object_foreach(own, key, value) {
-        if (!strcmp(key, "epochs") || !strcmp(key, "patience") ||
-            json_equal(value, json_object_get(theirs, key)))
-            continue;
-        fine = error_set(error, "it belongs to a run with another --%s; remove it or give the same settings",
-                         key);
-        break;
+    json_object_foreach((json_t *)ours, key, value) {
+        const json_t *other = json_object_get(theirs, key);
+        if (!other || !json_equal(value, other)) return refuse_difference(key, other, value, error);
     }
-    json_decref(own);
-    if (fine && !json_equal(json_object_get(header, "users"), trainer->behaviours->content))
-        fine =
-            error_set(error, "it belongs to a run with other behaviours; remove it or give the same --users");
+    json_object_foreach((json_t *)theirs, key, value) {
+        if (!json_object_get(ours, key)) return refuse_difference(key, value, NULL, error);
+    }
+    return true;
+}
+
+static bool take_records(Trainer *trainer, StreamReader *reader, Error *error) {
+    const ParameterSet *set = trainer->recommender->parameters;
+    bool *taken = memory_need(set->count, sizeof *taken);
+    Record record;
+    StreamStatus status = STREAM_RECORD;
+    bool fine = true;
+    while (fine && (status = stream_reader_next(reader, &record, error)) == STREAM_RECORD)
+        fine = take_record(trainer, &record, taken, error);
+    fine = fine && status == STREAM_END;
+    for (size_t i = 0; fine && i < set->count; i++)
+        fine = taken[i] || error_set(error, "it lacks the tensor %s", set->list[i]->name);
+    free(taken);
     return fine;
 }
 
-static bool take_all(Trainer *trainer, StreamReader *reader, uint64_t *log_size, Error *error) {
-    const json_t *header = stream_reader_header(reader);
-    int64_t step, log_bytes;
-    Record record;
-    StreamStatus status;
-    if (!check_settings(trainer, header, error) ||
-        !header_integer(header, "epoch", 0, INT32_MAX, &trainer->epoch, error) ||
-        !header_integer(header, "best_epoch", 0, INT32_MAX, &trainer->best_epoch, error) ||
-        !header_integer(header, "step", 0, INT64_MAX, &step, error) ||
-        !header_integer(header, "log_size", 0, INT64_MAX, &log_bytes, error))
-        return false;
-    trainer->step = (uint64_t)step;
-    trainer->best = json_number_value(json_object_get(header, "best"));
-    trainer->best_valid = json_incref(json_object_get(header, "best_valid"));
-    *log_size = (uint64_t)log_bytes;
-    while ((status = stream_reader_next(reader, &record, error)) == STREAM_RECORD)
-        if (!take_record(trainer, &record, error)) return false;
-    if (status == STREAM_ERROR) return false;
-    return stream_reader_count(reader) == trainer->recommender->parameters->count ||
-           error_set(error, "it has not all tensors of the model");
-}
-
-bool checkpoint_read(Trainer *trainer, uint64_t *log_size, Error *error) {
+bool checkpoint_read(Trainer *trainer, int64_t *log_bytes, Error *error) {
     const char *path = trainer->options.checkpoint;
-    if (!path || access(path, F_OK)) return true;
+    struct stat status;
+    if (!path || trainer->options.restart) return true;
+    if (stat(path, &status))
+        return errno == ENOENT || error_set_errno(error, "cannot read the checkpoint %s", path);
     StreamReader *reader = stream_reader_open_kind(path, "checkpoint", error);
     if (!reader) return false;
-    const bool fine = take_all(trainer, reader, log_size, error);
+    const json_t *header = stream_reader_header(reader);
+    const bool fine = check_identity(trainer, json_object_get(header, "run"), error) &&
+                      take_header(trainer, header, log_bytes, error) && take_records(trainer, reader, error);
     stream_reader_close(reader);
     if (!fine) return error_prefix(error, "checkpoint %s: ", path);
-    log_report("going on after epoch %" PRId64 " of %s", trainer->epoch, path);
+    log_report("going on from %s: %" PRId64 " epochs and %" PRIu64 " batches are done", path, trainer->epoch,
+               trainer->state.batch);
     return true;
 }

@@ -1,12 +1,13 @@
 #include "train/output.h"
 
 #include "model/model_file.h"
+#include "train/run_identity.h"
 
 static void describe_epoch(json_t *header, const Trainer *trainer) {
-    const bool last = trainer->options.keep_last;
-    if (!trainer->best_epoch) return;
-    json_object_set_new(header, "epoch", json_integer(last ? trainer->epoch : trainer->best_epoch));
-    if (!last) json_object_set(header, "valid", trainer->best_valid);
+    const KeptModel *kept = trainer_kept(trainer);
+    if (!kept->epoch) return;
+    json_object_set_new(header, "epoch", json_integer(kept->epoch));
+    if (kept->valid) json_object_set(header, "valid", kept->valid);
 }
 
 static json_t *model_header(const Trainer *trainer, const TrainInputs *inputs, const TrainWeights *weights,
@@ -30,19 +31,12 @@ static json_t *model_header(const Trainer *trainer, const TrainInputs *inputs, c
     return header;
 }
 
-static void add_content(StreamWriter *writer, const char *role, json_t *content) {
-    if (content) stream_writer_add_content(writer, role, json_incref(content));
-}
-
 static void add_contents(StreamWriter *writer, const TrainInputs *inputs, const TrainWeights *weights) {
-    add_content(writer, "users", inputs->behaviours.content);
-    for (const Side *side = inputs->sides; side < inputs->sides + MODALITIES; side++) {
-        if (side->store) add_content(writer, side->kind->name, side->store->content);
-        add_content(writer, side->kind->encoder_option, side->weights_content);
-    }
-    if (inputs->vectors) add_content(writer, "items", inputs->vectors->content);
-    add_content(writer, "catalog", inputs->catalogue.content);
-    add_content(writer, "init", weights->init_content);
+    json_t *contents = run_contents(inputs, weights), *content;
+    const char *role;
+    json_object_foreach(contents, role, content)
+        stream_writer_add_content(writer, role, json_incref(content));
+    json_decref(contents);
 }
 
 bool output_write(const Trainer *trainer, const TrainInputs *inputs, const TrainWeights *weights,

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "train/output.h"
+#include "train/run_identity.h"
 
 #include <string.h>
 
@@ -9,6 +10,7 @@ typedef struct TrainJob {
     TrainRequest *request;
     TrainInputs inputs;
     TrainWeights weights;
+    json_t *identity;
     Trainer trainer;
 } TrainJob;
 
@@ -27,18 +29,28 @@ static void take_paths(TrainJob *job) {
                                                .config_given = request->image_config_given};
 }
 
+static bool create_trainer(TrainJob *job, Error *error) {
+    const TrainRequest *request = job->request;
+    job->identity = run_identity(request, &job->inputs, &job->weights);
+    const TrainerOptions options = {.keep_last = !strcmp(request->keep, "last"),
+                                    .checkpoint = request->checkpoint,
+                                    .checkpoint_every = request->checkpoint_every,
+                                    .restart = request->restart,
+                                    .log = request->log,
+                                    .identity = job->identity};
+    return trainer_create(&job->trainer, job->weights.recommender, &job->inputs.behaviours,
+                          &job->inputs.source, &options, error);
+}
+
 static bool run(TrainJob *job, Program *program, Error *error) {
     TrainRequest *request = job->request;
     TrainInputs *inputs = &job->inputs;
     TrainWeights *weights = &job->weights;
-    const TrainerOptions options = {!strcmp(request->keep, "last"), request->checkpoint, request->log};
     take_paths(job);
     return weights_open(weights, inputs, request, error) &&
            weights_inherit_settings(weights, program, error) && inputs_choose_tower(inputs, request, error) &&
            inputs_read(inputs, request, error) && weights_load(weights, inputs, request, error) &&
-           trainer_create(&job->trainer, weights->recommender, &inputs->behaviours, &inputs->source, &options,
-                          error) &&
-           trainer_run(&job->trainer, error) &&
+           create_trainer(job, error) && trainer_run(&job->trainer, error) &&
            output_write(&job->trainer, inputs, weights, request, program, error);
 }
 
@@ -47,6 +59,7 @@ bool train_job(TrainRequest *request, Program *program, Error *error) {
     job->request = request;
     const bool fine = run(job, program, error);
     if (job->trainer.recommender) trainer_free(&job->trainer);
+    json_decref(job->identity);
     weights_free(&job->weights);
     inputs_free(&job->inputs);
     free(job);

@@ -9,6 +9,8 @@ typedef struct TrainRequest {
     const char *text_encoder, *image_encoder; /* files of kind encoder */
     const char *init, *transfer;
     const char *log, *checkpoint, *output;
+    int64_t checkpoint_every;  /* steps; 0: by time alone */
+    bool restart;              /* an earlier checkpoint does not count */
     const char *keep;          /* "best" or "last" */
     const char *unknown_items; /* "error" or "drop" */
     int64_t memory;            /* MiB that the streams may take before they go to a scratch file */

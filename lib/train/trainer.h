@@ -2,15 +2,34 @@
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
+#include "data/batch.h"
 #include "nn/optimizer.h"
 #include "train/item_source.h"
 #include "train/training_log.h"
 
 typedef struct TrainerOptions {
-    bool keep_last;         /* the last epoch instead of the best by validation HR@10 */
-    const char *checkpoint; /* written after each epoch, and taken up when it is there; NULL: none */
-    const char *log;        /* NULL: none */
+    bool keep_last;           /* the last epoch instead of the best in validation */
+    const char *checkpoint;   /* where the state is put away, and taken up when it is there; NULL: nowhere */
+    int64_t checkpoint_every; /* steps, besides every ten minutes, every epoch and a signal; 0: no more */
+    bool restart;             /* whatever checkpoint there is does not count */
+    const char *log;          /* NULL: none */
+    json_t *identity; /* what a checkpoint must agree with: names by which people know it, and any values */
 } TrainerOptions;
+
+/* Where a training stands within an epoch. */
+typedef struct EpochState {
+    uint64_t batch;                    /* batches that are done */
+    uint64_t losses, updates, waiting; /* batches that gave a loss, of them since the last update; updates */
+    double loss_total, norm_total;     /* of the losses; of the gradients at the updates */
+} EpochState;
+
+/* The model that the training would end with now. */
+typedef struct KeptModel {
+    int64_t epoch;  /* 0: none */
+    double score;   /* in validation */
+    json_t *valid;  /* its validation metrics */
+    float **values; /* of its parameters */
+} KeptModel;
 
 typedef struct Trainer {
     Recommender *recommender;
@@ -22,13 +41,13 @@ typedef struct Trainer {
     Tape *tape, *inference;
     float *popularity; /* by item number */
     TrainingLog *log;
-    uint64_t step;
-    int64_t epoch;       /* epochs that are done */
-    int64_t best_epoch;  /* 0: none */
-    double best;         /* its validation HR@10 */
-    json_t *best_valid;  /* its validation metrics */
-    float **best_values; /* its parameters */
-    bool diverged;
+    uint64_t step;        /* batches that gave a loss, in all epochs */
+    int64_t epoch;        /* epochs that are done */
+    EpochState state;     /* of the one under way */
+    KeptModel best, last; /* `last` is kept under keep_last alone, `best` then without values */
+    char divergence[400]; /* what was not finite first; empty: nothing */
+    uint64_t saved_step;  /* of the last checkpoint */
+    double saved_time;
 } Trainer;
 
 /* The recommender's parameters must have their initial values. Everything given must outlive the trainer. */
@@ -36,8 +55,15 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
                     const ItemSource *source, const TrainerOptions *options, Error *error);
 void trainer_free(Trainer *trainer);
 
-/* Trains until the epochs, the patience or the finite losses are over; the recommender then holds the model
- * that is kept. A loss that is not finite is an error when no epoch was finished before it. */
+/* Trains until the epochs, the patience or what is finite are over; the recommender then holds the model that
+ * is kept. What is not finite (a loss, a gradient, a parameter, a score) is an error when no epoch was
+ * finished before it. */
 bool trainer_run(Trainer *trainer, Error *error);
+
+/* The model that was kept. */
+const KeptModel *trainer_kept(const Trainer *trainer);
+
+/* Notes what was not finite first. */
+void trainer_diverge(Trainer *trainer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,0 +1,164 @@
+#include "train/step.h"
+
+#include "core/finite.h"
+#include "core/random.h"
+#include "train/seed.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* The rows without the last item of each, as inputs. */
+static UserRows rows_to_inputs(Tape *tape, const TrainingRows *rows, size_t max_seq_len) {
+    size_t *offsets = arena_take(tape->arena, rows->users + 1, sizeof *offsets);
+    uint32_t *inputs = arena_take(tape->arena, segments_rows(rows->rows), sizeof *inputs);
+    offsets[0] = 0;
+    for (size_t user = 0; user < rows->users; user++) {
+        const size_t length = segments_length(rows->rows, user), count = length ? length - 1 : 0;
+        memcpy(inputs + offsets[user], rows->items + rows->rows.offsets[user], count * sizeof *inputs);
+        offsets[user + 1] = offsets[user] + count;
+    }
+    return (UserRows){{rows->users, offsets}, inputs, (uint32_t)rows->distinct, max_seq_len};
+}
+
+static TrainingRows batch_rows(const Trainer *trainer, const Batch *batch) {
+    float *popularity = arena_take(trainer->tape->arena, batch->distinct_count, sizeof *popularity);
+    for (size_t i = 0; i < batch->distinct_count; i++)
+        popularity[i] = trainer->popularity[batch->distinct[i]];
+    return (TrainingRows){batch->user_count,
+                          {batch->user_count, batch->offsets},
+                          batch->indices,
+                          batch->distinct_count,
+                          popularity};
+}
+
+static bool needs_corruption(const Recommender *recommender) {
+    for (size_t i = 0; i < recommender->objective.count; i++)
+        if (recommender->objective.kinds[i]->needs_corruption) return true;
+    return false;
+}
+
+/* Adds what the user encoder makes of a corrupted copy of the inputs. */
+static void add_corrupted(const Trainer *trainer, ObjectiveInput *input) {
+    const Settings *settings = &trainer->recommender->settings;
+    const size_t positions = segments_rows(input->inputs->inputs);
+    uint32_t *rows = arena_take(trainer->tape->arena, positions, sizeof *rows);
+    uint32_t *corruption = arena_take(trainer->tape->arena, positions, sizeof *corruption);
+    Random random;
+    random_seed(&random, random_hash((uint64_t)settings->seed, SEED_CORRUPTION), trainer->step);
+    objective_corrupt(input->inputs, input->rows->distinct, settings, &random, rows, corruption);
+    UserRows corrupted = *input->inputs;
+    corrupted.rows = rows;
+    input->corruption = corruption;
+    input->corrupted_hidden =
+        recommender_users(trainer->recommender, trainer->tape, input->items, &corrupted);
+}
+
+/* The losses of a batch, each by its part of the objective (NULL where it has nothing), and their weighted
+ * sum; NULL when no part has anything. */
+static Tensor *batch_losses(const Trainer *trainer, const Batch *batch,
+                            Tensor *losses[OBJECTIVE_MOST_PARTS]) {
+    const Recommender *recommender = trainer->recommender;
+    const ObjectiveParts *objective = &recommender->objective;
+    Tape *tape = trainer->tape;
+    ItemBatch features;
+    ItemTokens tokens;
+    item_source_gather(trainer->source, tape, batch->distinct, batch->distinct_count, &features);
+    Tensor *items =
+        recommender_items(recommender, tape, &features, recommender_sees_padding(recommender), &tokens);
+    const TrainingRows rows = batch_rows(trainer, batch);
+    const UserRows inputs = rows_to_inputs(tape, &rows, (size_t)recommender->settings.max_seq_len);
+    ObjectiveInput input = {.settings = &recommender->settings,
+                            .rows = &rows,
+                            .inputs = &inputs,
+                            .tokens = &tokens,
+                            .items = items,
+                            .hidden = recommender_users(recommender, tape, items, &inputs)};
+
+    if (needs_corruption(recommender)) add_corrupted(trainer, &input);
+
+    Tensor *present[OBJECTIVE_MOST_PARTS];
+    double weights[OBJECTIVE_MOST_PARTS];
+    size_t count = 0;
+    for (size_t i = 0; i < objective->count; i++) {
+        losses[i] = objective->kinds[i]->loss(recommender->objective_modules[i], tape, &input);
+        if (!losses[i]) continue;
+        present[count] = losses[i];
+        weights[count++] = objective->weights[i];
+    }
+    return count ? weighted_sum(tape, present, weights, count) : NULL;
+}
+
+static bool log_step(Trainer *trainer, double loss, Tensor *const losses[OBJECTIVE_MOST_PARTS],
+                     Error *error) {
+    const ObjectiveParts *objective = &trainer->recommender->objective;
+    json_t *line = json_pack("{s:I, s:I, s:f}", "step", (json_int_t)trainer->step, "epoch",
+                             (json_int_t)trainer->epoch + 1, "loss", loss);
+    for (size_t i = 0; objective->count > 1 && i < objective->count; i++)
+        if (losses[i])
+            json_object_set_new(line, objective->kinds[i]->name,
+                                json_real((double)*tape_read(trainer->tape, losses[i])));
+    return training_log_write(trainer->log, line, error);
+}
+
+/* By the first part of the objective that is not finite. */
+static void diverge_by_loss(Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS]) {
+    const ObjectiveParts *objective = &trainer->recommender->objective;
+    for (size_t i = 0; i < objective->count; i++)
+        if (losses[i] && !isfinite(*tape_read(trainer->tape, losses[i]))) {
+            trainer_diverge(trainer, "the loss of step %" PRIu64 " (%s) is not finite", trainer->step,
+                            objective->kinds[i]->name);
+            return;
+        }
+    trainer_diverge(trainer, "the loss of step %" PRIu64 " is not finite", trainer->step);
+}
+
+bool step_run(Trainer *trainer, const Batch *batch, Error *error) {
+    const uint64_t seed = (uint64_t)trainer->recommender->settings.seed;
+    Tensor *losses[OBJECTIVE_MOST_PARTS] = {0};
+    if (!batch->step_count) return true;
+    tape_reset(trainer->tape, random_hash(random_hash(seed, SEED_DROPOUT), trainer->step));
+    Tensor *total = batch_losses(trainer, batch, losses);
+    if (!total) return true;
+    trainer->step++;
+    const double loss = (double)*tape_read(trainer->tape, total);
+    if (!isfinite(loss)) {
+        diverge_by_loss(trainer, losses);
+        return true;
+    }
+    tape_backward(trainer->tape, total);
+    trainer->state.loss_total += loss;
+    trainer->state.losses++;
+    trainer->state.waiting++;
+    return log_step(trainer, loss, losses, error);
+}
+
+static void diverge_by_gradient(Trainer *trainer) {
+    const ParameterSet *set = trainer->recommender->parameters;
+    const char *name = "all parameters";
+    for (size_t i = 0; i < set->count; i++) { /* the last one is the nearest to the loss */
+        const Parameter *parameter = set->list[i];
+        if (!parameter->touched) continue;
+        const float *gradient = parameter_set_read(set, 0, parameter->gradient, parameter->count);
+        if (first_not_finite(gradient, parameter->count) != SIZE_MAX) name = parameter->name;
+    }
+    trainer_diverge(trainer, "the gradient of %s at step %" PRIu64 " is not finite", name, trainer->step);
+}
+
+void step_update(Trainer *trainer, double factor) {
+    ParameterSet *set = trainer->recommender->parameters;
+    EpochState *state = &trainer->state;
+    GroupRate rates[GROUP_COUNT];
+    for (size_t i = 0; i < GROUP_COUNT; i++)
+        rates[i] = (GroupRate){trainer->rates[i].learning_rate * factor, trainer->rates[i].weight_decay};
+    const double norm = optimizer_step(&trainer->optimizer, set, rates, 1 / (double)state->waiting,
+                                       trainer->recommender->settings.clip);
+    if (!isfinite(norm)) {
+        diverge_by_gradient(trainer);
+        return;
+    }
+    parameter_set_clear_gradients(set);
+    state->waiting = 0;
+    state->norm_total += norm;
+    state->updates++;
+}
