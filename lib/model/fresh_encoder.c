@@ -1,5 +1,6 @@
 #include "model/fresh_encoder.h"
 
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/progress.h"
 #include "core/random.h"
@@ -92,10 +93,28 @@ static bool put_tensor(StreamWriter *writer, const EncoderShape *tensor, const j
     return fine;
 }
 
+/* A slip in a description is noticed before the disk is full. */
+static bool check_size(const EncoderShape *tensors, size_t count, Error *error) {
+    enum { LARGEST = 64 }; /* GB */
+    double parameters = 0;
+    for (size_t i = 0; i < count; i++) {
+        double elements = 1;
+        for (int d = 0; d < tensors[i].dimensions; d++)
+            elements *= (double)tensors[i].shape[d];
+        parameters += elements;
+    }
+    const double gigabytes = parameters * sizeof(float) / 1e9;
+    log_detail("%.0f parameters, %.2f GB", parameters, gigabytes);
+    return gigabytes <= LARGEST ||
+           error_set(error,
+                     "an encoder of %.0f parameters, %.0f GB; is the description right? The limit is %d GB",
+                     parameters, gigabytes, LARGEST);
+}
+
 bool fresh_encoder_put(StreamWriter *writer, const json_t *config, uint64_t seed, Error *error) {
     size_t count;
     EncoderShape *tensors = encoder_shapes(config, &count);
-    bool fine = true;
+    bool fine = check_size(tensors, count, error);
     Progress progress;
     progress_start(&progress, "tensors", count);
     for (size_t i = 0; fine && i < count; i++) {

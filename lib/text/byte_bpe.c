@@ -60,11 +60,20 @@ static const uint8_t *word_end(const uint8_t *start, const uint8_t *end) {
     return space_end < end && last > start ? last : space_end;
 }
 
-static void encode_words(const ByteBpe *model, const uint8_t *at, const uint8_t *end, size_t limit,
-                         TokenIds *ids) {
+/* Merging takes some 50 bytes of memory for a byte of a word, and which pieces begin it depends on all of it.
+ */
+enum { LONGEST_WORD = 1 << 20 };
+
+static bool encode_words(const ByteBpe *model, const uint8_t *at, const uint8_t *end, size_t limit,
+                         TokenIds *ids, Error *error) {
     TokenIds word = {0};
+    bool fine = true;
     while (at < end && ids->count < limit) {
         const uint8_t *next = word_end(at, end);
+        fine = next - at <= LONGEST_WORD ||
+               error_set(error, "a word of %td MiB in its text; byte-level BPE takes one of %d MiB at most",
+                         (next - at) >> 20, LONGEST_WORD >> 20);
+        if (!fine) break;
         for (word.count = 0; at < next; at++)
             token_ids_append(&word, model->byte_ids[*at]);
         bpe_merge(model->merges, &word);
@@ -72,22 +81,23 @@ static void encode_words(const ByteBpe *model, const uint8_t *at, const uint8_t 
             token_ids_append(ids, word.ids[i]);
     }
     free(word.ids);
+    return fine;
 }
 
 static bool encode_byte_bpe(const void *state, const char *text, size_t size, size_t limit, TokenIds *ids,
                             Error *error) {
     const ByteBpe *model = state;
-    (void)error;
+    bool fine;
     if (model->add_prefix_space && size && *text != ' ') {
         uint8_t *prefixed = memory_need(size + 1, 1);
         *prefixed = ' ';
         memcpy(prefixed + 1, text, size);
-        encode_words(model, prefixed, prefixed + size + 1, limit, ids);
+        fine = encode_words(model, prefixed, prefixed + size + 1, limit, ids, error);
         free(prefixed);
     } else {
-        encode_words(model, (const uint8_t *)text, (const uint8_t *)text + size, limit, ids);
+        fine = encode_words(model, (const uint8_t *)text, (const uint8_t *)text + size, limit, ids, error);
     }
-    return true;
+    return fine;
 }
 
 /* GPT-2 writes each byte as a character: itself where it is visible in Latin-1, else U+0100 and on. */

@@ -123,3 +123,11 @@ setup() {
     run pm-synth colours d
     [ "$status" = 2 ]
 }
+
+@test "an absurdly large encoder is refused before any of it is written" {
+    jq '.hidden_size = 65536 | .intermediate_size = 65536 | .num_attention_heads = 64' "$PROJECT/pipelines/configs/text-small.json" > wide.json
+    run timeout 20 pm-synth encoder wide.json -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ $output == *"an encoder of "*" parameters, "*" GB; is the description right? The limit is 64 GB" ]]
+    [ ! -e no.pmt ]
+}

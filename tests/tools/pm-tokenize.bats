@@ -277,3 +277,12 @@ bert_folder() {
     [ "$status" -eq 1 ]
     [[ $output == *"users.tsv:1: a header line; the file has none, every line is a user"* ]]
 }
+
+@test "a word of megabytes is an error of byte-level BPE, and costs no gigabytes" {
+    { printf 'a\t'; head -c 20000000 /dev/zero | tr '\0' x; echo; } > items.tsv
+    limit=1000000
+    (ulimit -v $limit; pm-tokenize --version) > /dev/null 2>&1 || limit=unlimited # a sanitizer needs more
+    run bash -c "ulimit -v $limit; exec pm-tokenize --threads 1 --encoder '$golden/roberta' items.tsv -o no.pmt"
+    [ "$status" -eq 1 ]
+    [[ $output == *"item a: a word of 19 MiB in its text; byte-level BPE takes one of 1 MiB at most" ]]
+}
