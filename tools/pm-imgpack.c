@@ -8,17 +8,24 @@
 #include "data/image_tar.h"
 #include "data/pickled_images.h"
 #include "stream/header.h"
+#include "stream/reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 static struct {
-    const char *images, *list, *tar, *pickled, *items, *shard, *output, *missing, *broken;
+    const char *images, *list, *tar, *pickled, *items, *encoder, *resample, *shard, *output, *missing,
+        *broken;
     bool join, resume;
-    int64_t size;
+    int64_t size, shortest_edge;
     uint64_t shard_number, shard_count;
-} arguments = {.missing = "error", .broken = "error", .size = 224, .shard_number = 1, .shard_count = 1};
+} arguments = {.missing = "error",
+               .broken = "error",
+               .size = 224,
+               .resample = "bilinear",
+               .shard_number = 1,
+               .shard_count = 1};
 
 static Option options[] = {
     {.name = "images",
@@ -54,6 +61,23 @@ static Option options[] = {
      .minimum = 1,
      .maximum = IMAGE_MAX_SIZE,
      .help = "width and height of the packed images"},
+    {.name = "resample",
+     .kind = OPTION_TEXT,
+     .value = &arguments.resample,
+     .argument = "FILTER",
+     .choices = "bilinear|bicubic",
+     .help = "how they are resized: bilinear, bicubic"},
+    {.name = "shortest-edge",
+     .kind = OPTION_INTEGER,
+     .value = &arguments.shortest_edge,
+     .argument = "N",
+     .maximum = 1 << 14,
+     .help = "keep proportions: the shorter side to N, the middle cut out"},
+    {.name = "encoder",
+     .kind = OPTION_PATH,
+     .value = &arguments.encoder,
+     .argument = "ENC.pmt",
+     .help = "size, filter and cut as this encoder wants them"},
     {.name = "missing",
      .kind = OPTION_TEXT,
      .value = &arguments.missing,
@@ -117,6 +141,7 @@ static json_t *signed_header(void) {
 static bool commit(ImageStoreWriter *writer, const Catalogue *catalogue, const ImagePack *packed,
                    Error *error) {
     json_t *header = signed_header();
+    json_object_set_new(header, "recipe", image_recipe_geometry(&packed->recipe));
     header_add_input(header, "items", NULL);
     return image_store_commit(writer, packed->in_order ? NULL : catalogue->names, header,
                               json_pack("{s:O}", "items", catalogue->content), error);
@@ -133,6 +158,8 @@ static bool pack(const Catalogue *catalogue, const ImageSource *source, Error *e
     json_t *job = describe_job(catalogue, source);
     ImagePack choices = {.missing = choice_of(arguments.missing),
                          .broken = choice_of(arguments.broken),
+                         .recipe = {.bicubic = !strcmp(arguments.resample, "bicubic"),
+                                    .shortest_edge = (uint32_t)arguments.shortest_edge},
                          .first = count * (arguments.shard_number - 1) / arguments.shard_count,
                          .end = count * arguments.shard_number / arguments.shard_count,
                          .job = job};
@@ -182,8 +209,31 @@ static bool pack_pickled(const Catalogue *catalogue, Error *error) {
     return fine;
 }
 
+/* Sets the options as an image encoder wants them. */
+static bool follow_encoder(Error *error) {
+    StreamReader *reader = stream_reader_open_kind(arguments.encoder, "encoder", error);
+    if (!reader) return false;
+    const json_t *config = json_object_get(stream_reader_header(reader), "config");
+    ImageRecipe recipe;
+    bool fine = json_object_get(config, "image_size") || error_set(error, "this is no image encoder");
+    fine = fine && header_integer(config, "image_size", 1, IMAGE_MAX_SIZE, &arguments.size, error) &&
+           image_recipe_read(&recipe, config, error);
+    if (fine) {
+        arguments.resample = recipe.bicubic ? "bicubic" : "bilinear";
+        arguments.shortest_edge = recipe.shortest_edge;
+    } else {
+        error_prefix(error, "%s: ", arguments.encoder);
+    }
+    stream_reader_close(reader);
+    return fine;
+}
+
 static bool run(Error *error) {
     Catalogue catalogue;
+    if (arguments.encoder && !follow_encoder(error)) return false;
+    if (arguments.shortest_edge && arguments.shortest_edge < arguments.size)
+        return error_set(error, "--shortest-edge %" PRId64 " is less than the size of %" PRId64,
+                         arguments.shortest_edge, arguments.size);
     if (!catalogue_read(&catalogue, arguments.items, error)) return false;
     const bool fine = arguments.images ? pack_folder(&catalogue, error)
                       : arguments.list ? pack_list(&catalogue, error)
@@ -210,6 +260,12 @@ static void read_shard(void) {
         options_wrong_usage(&program, "--shard is I/N with I from 1 to N, not '%s'", arguments.shard);
 }
 
+static bool is_given(const char *names) {
+    for (const Option *option = options; option->name; option++)
+        if (option->given && strstr(names, option->name)) return true;
+    return false;
+}
+
 /* Ends the program when there are options that do not belong together. */
 static void check_options(int operands) {
     const int sources = !!arguments.images + !!arguments.list + !!arguments.tar + !!arguments.pickled;
@@ -220,6 +276,8 @@ static void check_options(int operands) {
     if (arguments.join) return;
     if (sources != 1) options_wrong_usage(&program, "give one of --images, --list, --tar and --pickled");
     if (operands) options_wrong_usage(&program, "only --join takes operands");
+    if (arguments.encoder && is_given("size|resample|shortest-edge"))
+        options_wrong_usage(&program, "--encoder says size, filter and cut; give it or them");
     if (!arguments.items) options_wrong_usage(&program, "--items names the file of the items");
     read_shard();
 }

@@ -24,7 +24,7 @@ static void *copy_item(const FeatureStore *store, uint32_t item, void *out) {
     if (dtype_is_float(store->dtype))
         dtype_to_f32(store->dtype, in, out, elements);
     else if (store->dtype == DTYPE_U8)
-        image_normalise(in, store->pixel_size, out);
+        image_normalise(in, store->pixel_size, &store->recipe, out);
     else
         memcpy(out, in, 4 * elements);
     return (char *)out + 4 * elements;

@@ -58,6 +58,7 @@ static void set_pixels(FeatureStore *store, size_t size) {
     store->blocks = FEATURE_BLOCKS_NONE;
     store->modality = "image";
     store->pixel_size = size;
+    store->recipe = image_recipe_standard;
     store->width = 3 * size * size;
 }
 

@@ -6,6 +6,7 @@
 #include "core/dtype.h"
 #include "core/growing_memory.h"
 #include "core/name_table.h"
+#include "data/image_recipe.h"
 #include "data/image_store.h"
 
 #include <jansson.h>
@@ -23,6 +24,7 @@ typedef struct FeatureStore {
     DType dtype;
     size_t width;         /* elements of a row: 1 for tokens, 3 · S · S for pixels */
     size_t pixel_size;    /* S; pixels are f32 [3, S, S], normalised, or u8 [S, S, 3] */
+    ImageRecipe recipe;   /* of u8 pixels: the standard one, until another is set */
     uint32_t largest_id;  /* of tokens */
     int64_t blocks;       /* 0 is the output of the embeddings; or one of the constants above */
     const char *modality; /* "text" or "image"; NULL for vectors */

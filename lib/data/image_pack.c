@@ -241,7 +241,7 @@ static void pack_all(PackJob *job, uint32_t size) {
     progress_start(&job->progress, "images", job->pack->end - job->pack->first);
 #pragma omp parallel
     {
-        ImageResizer *resizer = image_resizer_create(size);
+        ImageResizer *resizer = image_resizer_create(size, &job->pack->recipe);
         work(job, resizer);
         image_resizer_destroy(resizer);
     }

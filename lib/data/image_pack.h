@@ -3,6 +3,7 @@
 #define DATA_IMAGE_PACK_H
 
 #include "core/name_table.h"
+#include "data/image_recipe.h"
 #include "data/image_sink.h"
 #include "data/image_store.h"
 
@@ -38,8 +39,9 @@ typedef enum PackChoice { PACK_ERROR, PACK_ZERO, PACK_SKIP } PackChoice;
 
 typedef struct ImagePack {
     PackChoice missing, broken;
-    size_t first, end; /* of the items, those with numbers from `first` on and below `end` are packed */
-    const json_t *job; /* says which packing it is: a store of another one is not gone on with */
+    ImageRecipe recipe; /* its filter and cut */
+    size_t first, end;  /* of the items, those with numbers from `first` on and below `end` are packed */
+    const json_t *job;  /* says which packing it is: a store of another one is not gone on with */
     size_t packed, missing_count, broken_count, damaged_count; /* set by image_pack */
     bool in_order;                                             /* they were put in the order of the items */
 } ImagePack;

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The arithmetic is that of Pillow's src/libImaging/Resample.c for 8-bit images: a triangle filter that
- * widens when reducing, weights with FRACTION bits, a horizontal pass into rounded bytes, then a vertical
+/* The arithmetic is that of Pillow's src/libImaging/Resample.c for 8-bit images: a filter that widens
+ * when reducing, weights with FRACTION bits, a horizontal pass into rounded bytes, then a vertical
  * one. */
 
 enum { FRACTION = 32 - 8 - 2, HALF = 1 << (FRACTION - 1), CHUNK = 64, CHUNK_LANES = CHUNK / 8 };
@@ -15,17 +15,18 @@ typedef int32_t Lanes __attribute__((vector_size(32))); /* two pixels */
 typedef int32_t Pixel __attribute__((vector_size(16)));
 typedef uint8_t PixelBytes __attribute__((vector_size(4)));
 
-/* One pass from `inputs` to the resizer's size. Output i is the sum over the inputs first[i] … last[i] − 1;
- * weights are [size, taps], zero behind the last. */
+/* One pass from `inputs` to `outputs`, of which the resizer's size are made, from number `offset` on. Output
+ * i is the sum over the inputs first[i] … last[i] − 1; weights are [size, taps], zero behind the last. */
 typedef struct Filter {
-    uint32_t inputs, taps;
+    uint32_t inputs, outputs, offset, taps;
+    bool bicubic;
     uint32_t *first, *last;
     int32_t *weights;
     size_t capacity;
 } Filter;
 
 struct ImageResizer {
-    uint32_t size, width, height;
+    uint32_t size, width, height, shortest_edge;
     Filter horizontal, vertical;
     Lanes *lanes; /* the horizontal weights for two pixels at a time: [size, pairs] */
     size_t pairs, lanes_capacity;
@@ -34,13 +35,16 @@ struct ImageResizer {
     uint8_t *line; /* the row after the horizontal pass */
     int32_t *ring; /* the last vertical.taps of them, widened: [taps, stride] */
     size_t ring_capacity, stride;
-    uint32_t rows, done; /* rows that came; rows of the result that are finished */
+    bool keeps_width, keeps_height; /* there is no pass */
+    uint32_t rows, done;            /* rows that came; rows of the result that are finished */
     uint8_t *pixels;
 };
 
-ImageResizer *image_resizer_create(uint32_t size) {
+ImageResizer *image_resizer_create(uint32_t size, const ImageRecipe *recipe) {
     ImageResizer *resizer = memory_need(1, sizeof *resizer);
     resizer->size = size;
+    resizer->shortest_edge = recipe->shortest_edge;
+    resizer->horizontal.bicubic = resizer->vertical.bicubic = recipe->bicubic;
     resizer->stride = (3 * (size_t)size + CHUNK - 1) / CHUNK * CHUNK;
     resizer->line = memory_need(resizer->stride, 1);
     for (int i = 0; i < 2; i++) {
@@ -71,7 +75,7 @@ void image_resizer_destroy(ImageResizer *resizer) {
 /* The inputs that count for output i, and their weights before they are made integers. */
 static void filter_window(const Filter *filter, uint32_t i, double scale, double support, uint32_t *first,
                           uint32_t *last) {
-    const double center = ((double)i + 0.5) * scale;
+    const double center = ((double)(i + filter->offset) + 0.5) * scale;
     const double low = center - support + 0.5, high = center + support + 0.5;
     *first = low > 0 ? (uint32_t)low : 0;
     *last = high < (double)filter->inputs ? (uint32_t)high : filter->inputs;
@@ -82,22 +86,36 @@ static double triangle(double x) {
     return distance < 1 ? 1 - distance : 0;
 }
 
+/* Keys' cubic with a = −0.5. */
+static double cubic(double x) {
+    const double distance = fabs(x), a = -0.5;
+    if (distance < 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1;
+    if (distance < 2) return (((distance - 5) * distance + 8) * distance - 4) * a;
+    return 0;
+}
+
+static double weight_at(const Filter *filter, double x) {
+    return filter->bicubic ? cubic(x) : triangle(x);
+}
+
 static void filter_weights(const Filter *filter, uint32_t i, double scale, double support, int32_t *weights) {
-    const double center = ((double)i + 0.5) * scale, reciprocal = 1 / support;
+    const double center = ((double)(i + filter->offset) + 0.5) * scale;
+    const double reciprocal = (filter->bicubic ? 2 : 1) / support;
     const uint32_t first = filter->first[i], count = filter->last[i] - first;
     double sum = 0;
     for (uint32_t x = 0; x < count; x++)
-        sum += triangle(((double)(x + first) - center + 0.5) * reciprocal);
+        sum += weight_at(filter, ((double)(x + first) - center + 0.5) * reciprocal);
     for (uint32_t x = 0; x < count; x++) {
-        double weight = triangle(((double)(x + first) - center + 0.5) * reciprocal);
+        double weight = weight_at(filter, ((double)(x + first) - center + 0.5) * reciprocal);
         if (sum != 0) weight /= sum;
-        weights[x] = (int32_t)(0.5 + weight * (1 << FRACTION));
+        weights[x] = (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << FRACTION));
     }
 }
 
-static bool filter_set(Filter *filter, uint32_t inputs, uint32_t size, Error *error) {
-    if (filter->inputs == inputs) return true;
-    const double scale = (double)inputs / size, support = scale < 1 ? 1 : scale;
+static bool filter_set(Filter *filter, uint32_t inputs, uint32_t outputs, uint32_t size, Error *error) {
+    if (filter->inputs == inputs && filter->outputs == outputs) return true;
+    const double scale = (double)inputs / outputs;
+    const double support = (filter->bicubic ? 2 : 1) * (scale < 1 ? 1 : scale);
     const uint32_t taps = 2 * (uint32_t)ceil(support) + 1;
     filter->inputs = 0;
     if ((size_t)taps * size > filter->capacity) {
@@ -110,6 +128,8 @@ static bool filter_set(Filter *filter, uint32_t inputs, uint32_t size, Error *er
         }
     }
     filter->inputs = inputs;
+    filter->outputs = outputs;
+    filter->offset = (outputs - size) / 2;
     filter->taps = taps;
     memset(filter->weights, 0, (size_t)taps * size * sizeof *filter->weights);
     for (uint32_t i = 0; i < size; i++) {
@@ -147,10 +167,10 @@ static size_t longest_window(const Filter *filter, uint32_t size) {
     return longest;
 }
 
-static bool horizontal_set(ImageResizer *resizer, uint32_t width, Error *error) {
+static bool horizontal_set(ImageResizer *resizer, uint32_t width, uint32_t outputs, Error *error) {
     Filter *filter = &resizer->horizontal;
-    if (filter->inputs == width) return true;
-    if (!filter_set(filter, width, resizer->size, error)) return false;
+    if (filter->inputs == width && filter->outputs == outputs) return true;
+    if (!filter_set(filter, width, outputs, resizer->size, error)) return false;
     resizer->pairs = (longest_window(filter, resizer->size) + 1) / 2;
     const size_t wide = (size_t)width + 2 * resizer->pairs;
     if (take_aligned((void **)&resizer->lanes, &resizer->lanes_capacity, resizer->size * resizer->pairs,
@@ -164,14 +184,25 @@ static bool horizontal_set(ImageResizer *resizer, uint32_t width, Error *error) 
     return false;
 }
 
+/* What a side becomes, of which the middle is cut out: the size, or of the recipe's shorter side as much as
+ * keeps the proportions (rounded down, as in Hugging Face's image processors), but no less than the size. */
+static uint32_t side_of(const ImageResizer *resizer, uint32_t side, uint32_t other) {
+    const uint32_t edge = resizer->shortest_edge, shorter = side < other ? side : other;
+    if (!edge) return resizer->size;
+    return side == shorter ? edge : (uint32_t)((uint64_t)edge * side / shorter);
+}
+
 static bool begin_image(void *context, uint32_t width, uint32_t height, Error *error) {
     ImageResizer *resizer = context;
     resizer->width = width;
     resizer->height = height;
     resizer->rows = resizer->done = 0;
-    if (width != resizer->size && !horizontal_set(resizer, width, error)) return false;
-    if (height == resizer->size) return true;
-    return filter_set(&resizer->vertical, height, resizer->size, error) &&
+    const uint32_t wide = side_of(resizer, width, height), high = side_of(resizer, height, width);
+    resizer->keeps_width = width == wide && width == resizer->size;
+    resizer->keeps_height = height == high && height == resizer->size;
+    if (!resizer->keeps_width && !horizontal_set(resizer, width, wide, error)) return false;
+    if (resizer->keeps_height) return true;
+    return filter_set(&resizer->vertical, height, high, resizer->size, error) &&
            take_aligned((void **)&resizer->ring, &resizer->ring_capacity,
                         resizer->vertical.taps * resizer->stride, sizeof *resizer->ring, error);
 }
@@ -195,8 +226,8 @@ static inline PixelBytes horizontal_pixel(const int32_t *source, const Lanes *we
     }
     const Pixel high = __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
     const Pixel value = (__builtin_shufflevector(sum, sum, 0, 1, 2, 3) + high) >> FRACTION;
-    const Pixel over = value > 255;
-    return __builtin_convertvector((value & ~over) | (over & 255), PixelBytes);
+    const Pixel over = value > 255, under = value < 0;
+    return __builtin_convertvector((value & ~over & ~under) | (over & 255), PixelBytes);
 }
 
 static inline void horizontal_row(const ImageResizer *resizer, uint8_t *target, size_t pairs) {
@@ -235,6 +266,10 @@ static void drop_fourth(const uint8_t *pixels, uint8_t *target, size_t width) {
         memcpy(target + 3 * x, pixels + IMAGE_PIXEL * x, 3);
 }
 
+static inline uint8_t clip(int32_t value) {
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
 /* CHUNK values of a row of the result: sums stay in registers while the rows of the ring pass by. */
 static void vertical_chunk(const Filter *filter, uint32_t i, const int32_t *ring, size_t stride,
                            uint8_t *target) {
@@ -253,7 +288,7 @@ static void vertical_chunk(const Filter *filter, uint32_t i, const int32_t *ring
     int32_t values[CHUNK];
     memcpy(values, sums, sizeof values);
     for (int x = 0; x < CHUNK; x++)
-        target[x] = (uint8_t)(values[x] >> FRACTION > 255 ? 255 : values[x] >> FRACTION);
+        target[x] = clip(values[x] >> FRACTION);
 }
 
 static void vertical_pass(const ImageResizer *resizer, uint32_t i) {
@@ -271,9 +306,9 @@ static void take_row(void *context, const uint8_t *pixels) {
     ImageResizer *resizer = context;
     const Filter *vertical = &resizer->vertical;
     const uint32_t number = resizer->rows++;
-    const bool is_last_pass = resizer->height == resizer->size;
+    const bool is_last_pass = resizer->keeps_height;
     uint8_t *target = is_last_pass ? result_row(resizer, number) : resizer->line;
-    if (resizer->width == resizer->size)
+    if (resizer->keeps_width)
         drop_fourth(pixels, target, resizer->width);
     else
         horizontal_pass(resizer, pixels, target);
@@ -288,9 +323,10 @@ ImageSink image_resizer_sink(ImageResizer *resizer, uint8_t *pixels) {
     return (ImageSink){resizer, begin_image, take_row};
 }
 
-void image_normalise(const uint8_t *pixels, size_t size, float *planes) {
+void image_normalise(const uint8_t *pixels, size_t size, const ImageRecipe *recipe, float *planes) {
     const size_t area = size * size;
     for (size_t i = 0; i < area; i++)
         for (size_t channel = 0; channel < 3; channel++)
-            planes[channel * area + i] = ((float)pixels[3 * i + channel] / 255.0f - 0.5f) / 0.5f;
+            planes[channel * area + i] = ((float)pixels[3 * i + channel] / 255.0f - recipe->mean[channel]) /
+                                         recipe->deviation[channel];
 }

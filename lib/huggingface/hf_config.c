@@ -1,6 +1,8 @@
 #include "huggingface/hf_config.h"
 
 #include "core/json_file.h"
+#include "data/image_recipe.h"
+#include "huggingface/preprocessor.h"
 
 #include <string.h>
 
@@ -114,11 +116,20 @@ static bool copy_text(const json_t *raw, json_t *config, const Architecture *kin
            copy_size(raw, config, "pad_token_id", kind->pad, 0, vocabulary - 2, error);
 }
 
+/* How images are prepared, where that is said. */
+static bool copy_recipe(const json_t *raw, json_t *config, Error *error) {
+    static const char *const keys[] = {"resample", "shortest_edge", "image_mean", "image_std"};
+    ImageRecipe recipe;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (json_object_get(raw, keys[i])) json_object_set(config, keys[i], json_object_get(raw, keys[i]));
+    return image_recipe_read(&recipe, config, error);
+}
+
 static bool copy_image(const json_t *raw, json_t *config, const Architecture *kind, Error *error) {
     return copy_size(raw, config, "image_size", 224, 1, MAX_IMAGE, error) &&
            copy_size(raw, config, "patch_size", kind->patch, 1, (long)hf_config_size(config, "image_size"),
                      error) &&
-           copy_size(raw, config, "num_channels", 3, 3, 3, error);
+           copy_size(raw, config, "num_channels", 3, 3, 3, error) && copy_recipe(raw, config, error);
 }
 
 static bool check_together(const json_t *config, const Architecture *kind, Error *error) {
@@ -176,7 +187,12 @@ json_t *hf_config_read(const char *path, Error *error) {
     if (!raw) return NULL;
     json_t *config = hf_config_normalise(raw, error);
     json_decref(raw);
-    if (!config) error_prefix(error, "%s: ", path);
+    if (!config) {
+        error_prefix(error, "%s: ", path);
+    } else if (!strcmp(hf_config_modality(config), "image") && !preprocessor_add(config, path, error)) {
+        json_decref(config);
+        return NULL;
+    }
     return config;
 }
 

@@ -276,7 +276,7 @@ static bool take_pixels(Job *job, const Record *record, Error *error) {
     if (!begin_item(job, record->key, record->key_size, 1, count, error)) return false;
     float *to = job->window.values + (job->window.rows - 1) * count;
     if (bytes)
-        image_normalise(tensor->data, size, to);
+        image_normalise(tensor->data, size, &job->config.recipe, to);
     else
         dtype_to_f32(tensor->dtype, tensor->data, to, count);
     return true;
@@ -289,11 +289,13 @@ static bool encode_images(Job *job, Error *error) {
         return error_set(
             error, "%s: images of %u pixels a side, but the encoder's are %zu; pack them with --size %zu",
             image_store_name(images), image_store_size(images), size, size);
+    image_recipe_compare(&job->config.recipe, image_store_header(images), image_store_name(images));
     StoredImage image;
     int status;
     while ((status = image_store_next(images, &image, error)) > 0) {
         if (!begin_item(job, image.name, image.name_size, 1, 3 * size * size, error)) return false;
-        image_normalise(image.pixels, size, job->window.values + (job->window.rows - 1) * 3 * size * size);
+        image_normalise(image.pixels, size, &job->config.recipe,
+                        job->window.values + (job->window.rows - 1) * 3 * size * size);
     }
     if (status < 0) return false;
     stream_writer_add_content(job->writer, "input", image_store_content(images));

@@ -81,5 +81,5 @@ bool encoder_config_read(EncoderConfig *config, const json_t *json, Error *error
     if (config->channels != 3 || config->patch_size > config->image_size || config->image_size > 16384)
         return error_set(error,
                          "the image encoder needs 3 channels and a patch_size of at most its image_size");
-    return true;
+    return image_recipe_read(&config->recipe, json, error);
 }

@@ -4,6 +4,7 @@
 #define MODEL_ENCODER_CONFIG_H
 
 #include "core/error.h"
+#include "data/image_recipe.h"
 #include "nn/operators/operators.h"
 
 #include <jansson.h>
@@ -23,6 +24,7 @@ typedef struct EncoderConfig {
     size_t vocabulary, positions, types; /* text */
     uint32_t padding_id;
     size_t image_size, patch_size, channels; /* image */
+    ImageRecipe recipe;
 } EncoderConfig;
 
 bool encoder_config_read(EncoderConfig *config, const json_t *json, Error *error);

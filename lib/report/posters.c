@@ -28,7 +28,7 @@ Posters *posters_open(const char *path, Error *error) {
         if (posters->folder) posters->source = image_folder_source(posters->folder);
     }
     if (posters->store || posters->folder) {
-        posters->resizer = image_resizer_create(SIZE);
+        posters->resizer = image_resizer_create(SIZE, &image_recipe_standard);
         return posters;
     }
     free(posters);

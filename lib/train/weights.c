@@ -115,6 +115,8 @@ static bool check_store(const Side *side, Error *error) {
         return store->width == side->encoder.width ||
                error_set(error, "%s: hidden states of width %zu, but the encoder's is %zu", side->path,
                          store->width, side->encoder.width);
+    side->store->recipe = side->encoder.recipe;
+    if (store->images) image_recipe_compare(&store->recipe, store->header, side->path);
     return store->pixel_size == side->encoder.image_size ||
            error_set(error, "%s: images of %zu pixels a side, but the encoder's are %zu", side->path,
                      store->pixel_size, side->encoder.image_size);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The folders of lib/ are layers: each includes only itself and those before it.
 
-layers="core stream arrays text data nn huggingface model convert eval train"
+layers="core stream arrays text data nn huggingface model convert eval train report"
 
 # "FILE: HEADER" of each include that goes up, or out of the list. $1: the root of the sources.
 upward() {

@@ -359,3 +359,39 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     [[ "$output" == *"Too many open files"* ]]
     nothing_written
 }
+
+@test "an encoder's preprocessor_config.json is followed, and what was packed otherwise is said" {
+    mkdir clip
+    cp "$PROJECT/tests/golden/encoders/clip-vit-tiny/"* clip
+    size=$(jq .image_size clip/config.json)
+    pm-import -q --encoder clip -o plain.pmt
+    jq -n --argjson s "$size" '{crop_size: {height: $s, width: $s}, do_center_crop: true, resample: 3,
+        size: {shortest_edge: $s}, image_mean: [0.48, 0.46, 0.41], image_std: [0.27, 0.26, 0.28]}' > clip/preprocessor_config.json
+    run pm-import --encoder clip -o enc.pmt
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [ "$(pm-cat --header enc.pmt | jq -c '.config | [.resample, .shortest_edge, .image_mean, .image_std[0]]')" = \
+        "[\"bicubic\",$size,[0.48,0.46,0.41],0.27]" ]
+    pm-imgpack -q --images images --items items.tsv --encoder enc.pmt -o store.lmdb
+    run pm-encode-image --encoder enc.pmt store.lmdb -o x.pmt
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    pm-imgpack -q --images images --items items.tsv --encoder plain.pmt -o forced.lmdb
+    run pm-encode-image --encoder enc.pmt forced.lmdb -o y.pmt
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"forced.lmdb: its images were resized otherwise (bilinear, both sides forced)"*"pm-imgpack --encoder packs them so" ]]
+    pm-encode-image -q --encoder plain.pmt forced.lmdb -o z.pmt
+    ! cmp -s <(pm-export -q y.pmt -o y.npz; cat y.npz) <(pm-export -q z.pmt -o z.npz; cat z.npz)
+    jq '.resample = 1 | .rescale_factor = 1 | .crop_size = 5' clip/preprocessor_config.json > p.json
+    mv p.json clip/preprocessor_config.json
+    run pm-import --encoder clip -o enc.pmt
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"resample 1 is not built here"* && "$output" == *"rescale_factor"* && "$output" == *"crop_size 5 is not"* ]]
+    jq '.image_std = [0, 1, 1]' clip/preprocessor_config.json > p.json
+    mv p.json clip/preprocessor_config.json
+    run pm-import -q --encoder clip -o no.pmt
+    [ "$status" -eq 1 ]
+    [[ "${lines[-1]}" == *"clip/preprocessor_config.json: image_std must be three numbers from 1e-06 to 255" ]]
+    run pm-imgpack --images images --items items.tsv --encoder enc.pmt --size 8 -o no.lmdb
+    [ "$status" -eq 2 ]
+}

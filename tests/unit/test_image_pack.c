@@ -63,6 +63,7 @@ static bool pack_into(const char *path, ImagePack *pack, const NameTable *table,
     CHECK(folder, "%s", error->message);
     if (!folder) return false;
     const ImageSource source = image_folder_source(folder);
+    pack->recipe = image_recipe_standard;
     pack->end = name_table_count(table);
     ImageStoreWriter *writer = image_store_create(path, SIZE, error);
     bool fine = writer && pack_silently(pack, &source, table, writer, error);

@@ -45,8 +45,8 @@ static bool write_store(const char *path, size_t count, Error *error) {
             return false;
         }
     }
-    return image_store_commit(writer, NULL, signed_header(), json_pack("{s:{s:s}}", "items", "hash", "xxh3:00"),
-                              error);
+    return image_store_commit(writer, NULL, signed_header(),
+                              json_pack("{s:{s:s}}", "items", "hash", "xxh3:00"), error);
 }
 
 static size_t files_in_folder(void) {

@@ -99,7 +99,7 @@ static void decodes_and_resizes_as_pillow(void) {
     size_t refused = 0;
     ImageResizer *resizers[3];
     for (int i = 0; i < 3; i++)
-        resizers[i] = image_resizer_create(sizes[i]);
+        resizers[i] = image_resizer_create(sizes[i], &image_recipe_standard);
     for (size_t i = 0; i < count; i++) {
         size_t size;
         uint8_t *bytes = read_golden(expected[i].name, &size);
@@ -191,7 +191,7 @@ static void survives_any_damage(void) {
         "png-pal4-75x75.png",           "png-grey16-100x80.png", "png-grey1-interlaced-37x29.png",
         "png-rgb8-trns-gama-80x50.png", "png-rgba16-60x40.png",  "png-pal2-trns-31x17.png",
     };
-    ImageResizer *resizer = image_resizer_create(32);
+    ImageResizer *resizer = image_resizer_create(32, &image_recipe_standard);
     uint8_t pixels[3 * 32 * 32];
     Random random;
     random_seed(&random, 20240607, 0);
@@ -243,7 +243,7 @@ static void check_shape(uint32_t width, uint32_t height, uint32_t size) {
     uint8_t *between = malloc(3 * (size_t)size * height), *pixels = malloc(3 * (size_t)size * size);
     for (size_t i = 0; i < (size_t)width * height * IMAGE_PIXEL; i++)
         rows[i] = (uint8_t)random_next(&random);
-    ImageResizer *resizer = image_resizer_create(size);
+    ImageResizer *resizer = image_resizer_create(size, &image_recipe_standard);
     const ImageSink sink = image_resizer_sink(resizer, pixels);
     Error error;
     CHECK(sink.begin(sink.context, width, height, &error));
@@ -286,12 +286,51 @@ static void normalises_every_byte(void) {
     for (int i = 0; i < 256; i++)
         for (int channel = 0; channel < 3; channel++)
             pixels[3 * i + channel] = (uint8_t)(i + 85 * channel);
-    image_normalise(pixels, 16, planes);
+    image_normalise(pixels, 16, &image_recipe_standard, planes);
     for (int i = 0; i < 256; i++)
         for (int channel = 0; channel < 3; channel++)
             CHECK(!memcmp(&planes[256 * channel + i], want + 4 * ((i + 85 * channel) & 255), 4), "%d", i);
     free(want);
 }
 
+/* Against Pillow: resize((W, H), BICUBIC), where the shorter side is the edge, and the middle cut out. */
+static void resizes_by_other_recipes(void) {
+    static const struct {
+        const char *file;
+        uint32_t size, edge;
+        const char *hash;
+    } cases[] = {
+        {"base-420-640x480.jpg", 32, 0, "6b0088f0d8df3fee38d61874969732ea"},
+        {"base-420-640x480.jpg", 32, 40, "dce7192d3b3280981895c69d9d4b9b32"},
+        {"thin-1x500.jpg", 32, 32, "26d44313c68acf86367962f0e205ce98"},
+        {"prog-420-321x243.jpg", 224, 256, "e14207db0de8e89f1841182381b35af8"},
+    };
+    static uint8_t pixels[3 * 224 * 224];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t size;
+        char hash[HASH_TEXT];
+        Error warning, error;
+        uint8_t *bytes = read_golden(cases[i].file, &size);
+        const ImageRecipe recipe = {.bicubic = true, .shortest_edge = cases[i].edge};
+        ImageResizer *resizer = image_resizer_create(cases[i].size, &recipe);
+        const ImageSink sink = image_resizer_sink(resizer, pixels);
+        CHECK(bytes && image_decode(bytes, size, &sink, &warning, &error), "%s", error.message);
+        hash_text(pixels, 3 * (size_t)cases[i].size * cases[i].size, hash);
+        CHECK(!strcmp(hash, cases[i].hash), "%s, %u: %s", cases[i].file, cases[i].edge, hash);
+        image_resizer_destroy(resizer);
+        free(bytes);
+    }
+}
+
+static void normalises_by_mean_and_deviation(void) {
+    const ImageRecipe recipe = {.mean = {0.5f, 0.25f, 0}, .deviation = {0.5f, 0.25f, 2}};
+    const uint8_t pixel[] = {255, 0, 51};
+    float planes[3];
+    image_normalise(pixel, 1, &recipe, planes);
+    CHECK(planes[0] == 1 && planes[1] == -1 && planes[2] == 51 / 255.0f / 2, "%g %g %g", (double)planes[0],
+          (double)planes[1], (double)planes[2]);
+}
+
 RUN_TESTS(TEST(decodes_and_resizes_as_pillow), TEST(says_why_it_refuses), TEST(warns_of_damage),
-          TEST(survives_any_damage), TEST(resizes_any_shape), TEST(normalises_every_byte))
+          TEST(survives_any_damage), TEST(resizes_any_shape), TEST(normalises_every_byte),
+          TEST(resizes_by_other_recipes), TEST(normalises_by_mean_and_deviation))

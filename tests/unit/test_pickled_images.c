@@ -148,7 +148,7 @@ static uint8_t *load(const char *item, uint32_t size, Error *error) {
     if (!images) return NULL;
     const ImageSource source = pickled_images_source(images);
     uint8_t *pixels = memory_need(3 * (size_t)size, size);
-    ImageResizer *resizer = image_resizer_create(size);
+    ImageResizer *resizer = image_resizer_create(size, &image_recipe_standard);
     const ImageSink sink = image_resizer_sink(resizer, pixels);
     Error warning;
     const bool fine = source.find(source.context, item, strlen(item), error) == 1 &&
