@@ -15,7 +15,7 @@ BUILD_PACKAGES := gcc g++ make pkg-config libopenblas-openmp-dev libzstd-dev lib
                   libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev libunistring-dev libsentencepiece-dev \
                   libdnnl-dev libarchive-dev libwebp-dev
 PACKAGES       := $(BUILD_PACKAGES) bats parallel jq zstd python3 python3-msgpack python3-numpy python3-zstandard time \
-                  gnuplot-nox
+                  gnuplot-nox mandoc bsdextrautils zsh
 LINTERS        := clang-format clang-tidy cppcheck
 
 # Whatever builds sees to the packages first: the file is included, so that make reads this one again when they have
@@ -24,7 +24,7 @@ LINTERS        := clang-format clang-tidy cppcheck
 GOALS := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean deps format help lint test-bare uninstall,$(GOALS)),)
 ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
-include $(BUILD)/$(if $(filter-out all install,$(GOALS)),packages,build-packages).mk
+include $(BUILD)/$(if $(filter-out all install manuals completion,$(GOALS)),packages,build-packages).mk
 endif
 endif
 $(BUILD)/packages.mk $(BUILD)/build-packages.mk: Makefile
@@ -183,17 +183,50 @@ deps: ## check that the packages of Debian 12 are there; root installs those tha
 	    echo "install them with: sudo apt-get update && sudo apt-get install$$missing"; exit 1; \
 	fi
 
+# ---- Man pages and completion, from the tools' own tables of options ----
+
+NAMES      := $(notdir $(TOOLS))
+MANUALS    := $(NAMES:%=$(BUILD)/man/%.1)
+COMPLETION := $(NAMES:%=$(BUILD)/completion/bash/%) $(NAMES:%=$(BUILD)/completion/zsh/_%)
+# The day of the pages, the same for the same source where a packager says it.
+DATE       := $(shell LC_ALL=C date -u -d @$${SOURCE_DATE_EPOCH:-$$(date +%s)} '+%B %-d, %Y')
+
+.PHONY: manuals completion
+manuals: $(MANUALS) ## man pages: build/man
+completion: $(COMPLETION) ## completion in bash and zsh: build/completion
+
+table = $< --option-table > $@.table && awk -v date='$(DATE)' -f $(word 2,$^) $@.table > $@ && rm $@.table
+$(BUILD)/man/%.1: $(BUILD)/bin/% tools/packaging/manual.awk
+	@mkdir -p $(@D)
+	$(table)
+$(BUILD)/completion/bash/%: $(BUILD)/bin/% tools/packaging/bash.awk
+	@mkdir -p $(@D)
+	$(table)
+$(BUILD)/completion/zsh/_%: $(BUILD)/bin/% tools/packaging/zsh.awk
+	@mkdir -p $(@D)
+	$(table)
+
+# ---- Installation ----
+
+SHARE  := $(PREFIX)/share
+SHARED := README.md LICENSE $(filter-out $(patsubst %/,%,$(wildcard pipelines/*/)),$(wildcard pipelines/* pipelines/*/*)) \
+          $(wildcard lib/model/README.md formats/*.* formats/examples/*.*)
+
 .PHONY: install uninstall
-install: all ## copy tools to PREFIX/bin, plug-ins to PREFIX/lib/pm-tools, pipelines and formats to PREFIX/share/pm-tools
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+install: all manuals completion ## tools to PREFIX/bin, plug-ins to PREFIX/lib, all that README.md names to PREFIX/share
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(TOOLS)
 	$(if $(PLUGINS),install -D -t $(DESTDIR)$(PREFIX)/lib/pm-tools $(PLUGINS))
-	for file in $(SHARED); do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/pm-tools/$$file || exit; done
-	chmod +x $(DESTDIR)$(PREFIX)/share/pm-tools/pipelines/results
+	for file in $(SHARED); do \
+	    install -D -m $$(test -x $$file && echo 755 || echo 644) $$file $(DESTDIR)$(SHARE)/pm-tools/$$file || exit; \
+	done
+	install -D -m 644 -t $(DESTDIR)$(SHARE)/man/man1 $(MANUALS)
+	install -D -m 644 -t $(DESTDIR)$(SHARE)/bash-completion/completions $(filter $(BUILD)/completion/bash/%,$(COMPLETION))
+	install -D -m 644 -t $(DESTDIR)$(SHARE)/zsh/site-functions $(filter $(BUILD)/completion/zsh/%,$(COMPLETION))
+	@echo 'A pipeline: make -f $(SHARE)/pm-tools/pipelines/demo.mk'
 uninstall: ## remove what install copied
-	rm -f $(TOOLS:$(BUILD)/bin/%=$(DESTDIR)$(PREFIX)/bin/%)
-	rm -rf $(DESTDIR)$(PREFIX)/share/pm-tools $(DESTDIR)$(PREFIX)/lib/pm-tools
-SHARED := README.md LICENSE $(wildcard pipelines/*.* pipelines/results pipelines/*/*.json formats/*.md formats/pmt.py)
+	rm -f $(NAMES:%=$(DESTDIR)$(PREFIX)/bin/%) $(NAMES:%=$(DESTDIR)$(SHARE)/man/man1/%.1) \
+	    $(NAMES:%=$(DESTDIR)$(SHARE)/bash-completion/completions/%) $(NAMES:%=$(DESTDIR)$(SHARE)/zsh/site-functions/_%)
+	rm -rf $(DESTDIR)$(SHARE)/pm-tools $(DESTDIR)$(PREFIX)/lib/pm-tools
 
 # ---- The source itself ----
 

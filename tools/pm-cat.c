@@ -42,7 +42,7 @@ static Program program = {
     .name = "pm-cat",
     .usage = "[--header | --keys | --verify] [--select GLOBS] [-o FILE] [FILE.pmt…]",
     .purpose =
-        "Concatenates tensor streams of one kind, selects records from them, or looks into them. Parts of\n"
+        "Concatenates tensor streams of one kind, selects records from them, or looks into them. Parts of "
         "models become one model when their configurations agree and no tensor comes twice.",
     .example = "  pm-cat --select 'user_encoder.*' old.pmt | pm-cat - encoders.pmt -o new.pmt",
     .options = options,

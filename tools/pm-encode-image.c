@@ -4,7 +4,7 @@ static const Program program = {
     .name = "pm-encode-image",
     .usage = "(--encoder ENC.pmt | --model MODEL.pmt) [--blocks K] [IMAGES.lmdb | PIXELS.pmt | HIDDEN.pmt]",
     .purpose = "Runs an image encoder over images, or goes on from hidden states after some block.",
-    .example = "  pm-encode-image --encoder clip.pmt --blocks 10 --dtype bf16 images.lmdb > image.pmt",
+    .example = "  pm-encode-image --encoder clip.pmt --blocks 10 images.lmdb > image.pmt",
 };
 
 int main(int argc, char **argv) {

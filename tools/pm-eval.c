@@ -76,18 +76,18 @@ static Option options[] = {
      .value = &request.unknown_items,
      .argument = "WHAT",
      .choices = "error|drop",
-     .help = "items of users that are not given: error, drop"},
+     .help = "unknown items of users: error, drop"},
     OPTION_ANY_MODEL(request.any_model),
     {0},
 };
 
 static Program program = {
     .name = "pm-eval",
-    .usage = "(--model MODEL.pmt --items ITEMS.pmt | --baseline NAME --catalog ITEMS.tsv) --users USERS.tsv",
+    .usage = "(--model M --items I | --baseline B --catalog C) --users USERS.tsv",
     .purpose = "Ranks every user's held-out item among all items, and prints HR@k and NDCG@k.",
     .example =
-        "  pm-eval --model model.pmt --items items.pmt --users users.tsv --split test --json | jq "
-        "'.\"HR@10\"'",
+        "  pm-eval --model model.pmt --items items.pmt --users users.tsv --json |\n"
+        "      jq '.\"HR@10\"'",
     .options = options,
     .version_details = backend_describe,
 };

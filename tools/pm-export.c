@@ -14,11 +14,11 @@ static Program program = {
     .name = "pm-export",
     .usage = "FILE -o NAME.{safetensors,npz,npy}",
     .purpose =
-        "Writes the tensors of a model or encoder (FILE.pmt) under their names. Of a stream with a\n"
-        "record an item it writes padded arrays: hidden [items, T, W] or ids [items, T] (padding\n"
-        "id 1) with mask [items, T], vector [items, D] or pixels, and the keys in their order to\n"
-        "NAME.keys.tsv; of an image store (FILE.lmdb) pixels, uint8 [items, H, W, 3].\n"
-        "In .npz and .npy, which have no bf16, that becomes f32; a .npy is the one array of vectors,\n"
+        "Writes the tensors of a model or encoder (FILE.pmt) under their names. Of a stream with a "
+        "record an item it writes padded arrays: hidden [items, T, W] or ids [items, T] (padding "
+        "id 1) with mask [items, T], vector [items, D] or pixels, and the keys in their order to "
+        "NAME.keys.tsv; of an image store (FILE.lmdb) pixels, uint8 [items, H, W, 3]. "
+        "In .npz and .npy, which have no bf16, that becomes f32; a .npy is the one array of vectors, "
         "pixels or images.",
     .options = options,
     .example = "  pm-export model.pmt -o model.safetensors",

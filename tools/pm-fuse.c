@@ -30,7 +30,7 @@ static Program program = {
     .name = "pm-fuse",
     .usage = "--model MODEL.pmt [--text TEXT.pmt] [--image IMAGE.pmt] [-o ITEMS.pmt]",
     .purpose = "Makes one vector an item from the hidden states of its text and its image.",
-    .example = "  pm-fuse --model model.pmt --text text-top.pmt --image image-top.pmt -o items.pmt",
+    .example = "  pm-fuse --model model.pmt --text text-top.pmt --image image-top.pmt \\\n      -o items.pmt",
     .options = options,
     .version_details = backend_describe,
 };

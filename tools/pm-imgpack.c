@@ -113,9 +113,9 @@ static Program program = {
         "(--images DIR|--list FILE|--tar FILE|--pickled LMDB) --items FILE -o OUT.lmdb\n"
         "       pm-imgpack --join A.lmdb B.lmdb... -o OUT.lmdb",
     .purpose =
-        "Decodes the image of each item (JPEG, PNG or WebP, by content), resizes it as Pillow's bilinear "
-        "filter\n"
-        "does, and packs all in one LMDB file that pm-encode-image and pm-train-user read.",
+        "Decodes the image of each item (JPEG, PNG or WebP, by content), resizes it as Pillow's "
+        "bilinear filter does, and packs all in one LMDB file that pm-encode-image and "
+        "pm-train-user read.",
     .example = "  pm-imgpack --images posters/ --items items.tsv --missing zero -o images.lmdb",
     .options = options,
 };

@@ -23,12 +23,12 @@ static const Option own_options[] = {
      .kind = OPTION_PATH,
      .value = &request.image,
      .argument = "IMAGE",
-     .help = "images.lmdb, pixels, or hidden states after K blocks"},
+     .help = "images.lmdb, pixels, or states after K blocks"},
     {.name = "items",
      .kind = OPTION_PATH,
      .value = &request.items,
      .argument = "ITEMS.pmt",
-     .help = "or fixed item vectors: trains the user encoder alone"},
+     .help = "or item vectors: trains the user encoder alone"},
     {.name = "catalog",
      .kind = OPTION_PATH,
      .value = &request.catalog,
@@ -53,7 +53,7 @@ static const Option own_options[] = {
      .kind = OPTION_TEXT,
      .value = &request.transfer,
      .argument = "PARTS",
-     .help = "which: full, items, user, text, image or globs (a,b: both)"},
+     .help = "full, items, user, text, image, globs (a,b: both)"},
     {.name = "config",
      .kind = OPTION_PATH,
      .value = &config,
@@ -70,7 +70,7 @@ static const Option own_options[] = {
      .value = &request.checkpoint,
      .output = OPTION_IS_REPLACED,
      .argument = "FILE",
-     .help = "written every 10 minutes, each epoch and on SIGTERM; gone on from"},
+     .help = "each 10 minutes, epoch, SIGTERM; gone on from"},
     {.name = "checkpoint-every",
      .kind = OPTION_INTEGER,
      .value = &request.checkpoint_every,
@@ -87,13 +87,13 @@ static const Option own_options[] = {
      .value = &request.keep,
      .argument = "WHICH",
      .choices = "best|last",
-     .help = "epoch to write: best (validation HR@10), last"},
+     .help = "epoch to write: best (by HR@10), last"},
     {.name = "unknown-items",
      .kind = OPTION_TEXT,
      .value = &request.unknown_items,
      .argument = "WHAT",
      .choices = "error|drop",
-     .help = "items of users that no stream has: error, drop"},
+     .help = "unknown items of users: error, drop"},
     OPTION_ANY_MODEL(request.any_model),
     {.name = "memory",
      .kind = OPTION_INTEGER,
@@ -101,20 +101,20 @@ static const Option own_options[] = {
      .argument = "MIB",
      .maximum = 1 << 30,
      .unrecorded = true,
-     .help = "streams beyond this go to a scratch file in $TMPDIR"},
+     .help = "streams beyond it go to a file in $TMPDIR"},
     OPTION_OUTPUT(request.output, "MODEL.pmt", "the model"),
     {0},
 };
 
 static Program program = {
     .name = "pm-train-user",
-    .usage = "--users USERS.tsv (--text T | --image I | --items V | --catalog C) -o MODEL.pmt",
+    .usage = "--users U (--text T | --image I | --items V | --catalog C) -o MODEL",
     .purpose =
-        "Trains a recommender on behaviours: user encoder, fusion, projections and the encoder blocks above "
-        "K.",
+        "Trains a recommender on behaviours: user encoder, fusion, projections, and the "
+        "encoder blocks above K.",
     .example =
-        "  pm-train-user --users users.tsv --text text.pmt --text-encoder xlmr.pmt --image image.pmt \\\n"
-        "      --image-encoder clip.pmt --epochs 5 --log log.jsonl -o model.pmt",
+        "  pm-train-user --users users.tsv --text text.pmt --text-encoder xlmr.pmt \\\n"
+        "      --image image.pmt --image-encoder clip.pmt --epochs 5 -o model.pmt",
     .version_details = backend_describe,
 };
 

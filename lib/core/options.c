@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/option_paths.h"
+#include "core/option_text.h"
 #include "core/parallel.h"
 #include "core/start.h"
 #include "core/version.h"
@@ -16,9 +17,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define HELP_WIDTH 80
-#define OPTION_TEXT_SIZE 128
 
 enum { MAX_CONFIG = 1 << 20 };
 
@@ -81,13 +79,6 @@ static int find_choice(const char *choices, const char *text) {
     return -1;
 }
 
-static int choice_length(const Option *option, const char **name) {
-    unsigned place = *(unsigned *)option->value;
-    for (*name = option->choices; place; place--)
-        *name = strchr(*name, '|') + 1;
-    return (int)strcspn(*name, "|");
-}
-
 static bool check_range(const Option *option, double number, Error *error) {
     const bool any = option->minimum == 0 && option->maximum == 0;
     if (isfinite(number) && number >= option->minimum && (any || number <= option->maximum)) return true;
@@ -148,41 +139,13 @@ static Option *find_option(Option *options, const char *name) {
     return NULL;
 }
 
-/* The name, what it takes and its default. */
-static void describe_option(const Option *option, char text[OPTION_TEXT_SIZE]) {
-    int used = snprintf(text, OPTION_TEXT_SIZE, "--%s%s%s", option->name, option->argument ? " " : "",
-                        option->argument ? option->argument : "");
-    text += used;
-    const size_t room = OPTION_TEXT_SIZE - (size_t)used;
-    if (option->kind == OPTION_INTEGER)
-        snprintf(text, room, " [%" PRId64 "]", *(int64_t *)option->value);
-    else if (option->kind == OPTION_REAL && !isnan(*(double *)option->value))
-        snprintf(text, room, " [%g]", *(double *)option->value);
-    else if (option->kind == OPTION_TEXT && *(const char **)option->value)
-        snprintf(text, room, " [%s]", *(const char **)option->value);
-    else if (option->kind == OPTION_CHOICE) {
-        const char *name;
-        const int length = choice_length(option, &name);
-        snprintf(text, room, " [%.*s]", length, name);
-    }
-}
-
-static void print_option(const Option *option) {
-    char text[OPTION_TEXT_SIZE], letter[5] = "    ";
-    describe_option(option, text);
-    char *value = strstr(text, " [");
-    if (value) *value = 0;
-    if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    printf("  %s%-26s %s%s%s\n", letter, text, option->help, value ? " " : "", value ? value + 1 : "");
-}
-
 /* Several a line, without what they are for. */
 static void print_briefly(const Option *options, bool settings) {
     int column = 0;
     for (; options->name; options++) {
         char text[OPTION_TEXT_SIZE], item[OPTION_TEXT_SIZE + 8];
         if (options->setting != settings) continue;
-        describe_option(options, text);
+        option_describe(options, text);
         const char *letter = options->letter ? (char[]){'-', options->letter, ',', ' ', 0} : "";
         const int width = snprintf(item, sizeof item, "%s%s", letter, text) + 2;
         if (column && column + width > HELP_WIDTH) {
@@ -202,20 +165,24 @@ static bool has_settings(const Option *options) {
 }
 
 static void print_settings(const Option *options, bool verbose) {
+    const Option *all = options;
     printf("settings (options, or keys of --config%s):\n",
            verbose ? "" : "; --help --verbose describes them");
     if (!verbose) print_briefly(options, true);
     for (; verbose && options->name; options++)
-        if (options->setting) print_option(options);
+        if (options->setting) option_print(options, all);
 }
 
 static void print_help(const Program *program, bool verbose) {
-    printf("usage: %s %s\n%s\n\n", program->name, program->usage, program->purpose);
+    const int indent = printf("usage: %s ", program->name);
+    print_wrapped(program->usage, indent, 7);
+    print_wrapped(program->purpose, 0, 0);
+    putchar('\n');
     for (const Option *option = program->options; option->name; option++)
-        if (!option->setting) print_option(option);
+        if (!option->setting) option_print(option, program->options);
     if (!verbose) print_briefly(common_options, false);
     for (const Option *option = common_options; verbose && option->name; option++)
-        print_option(option);
+        option_print(option, program->options);
     if (has_settings(program->options)) print_settings(program->options, verbose);
     printf("\nexample:\n%s\n", program->example);
 }
@@ -249,12 +216,14 @@ static Option *chosen_option(Option *const *all, size_t count, int answer) {
 }
 
 /* getopt leaves in optopt what it could not take: a letter, the answer of a long option, or 0. */
-static _Noreturn void refuse_option(const Program *program, Option *const *all, int answer,
+static _Noreturn void refuse_option(const Program *program, Option *const *all, size_t count, int answer,
                                     const char *word) {
     char letter[3] = {'-', (char)optopt, 0};
     const char *name = optopt > 0 && optopt < 256 ? letter : word;
     if (answer == ':') options_wrong_usage(program, "%s needs a value", name);
     if (optopt >= 256) options_wrong_usage(program, "--%s takes no value", all[optopt - 256]->name);
+    const Option *like = name == word ? option_like(word, all, count) : NULL;
+    if (like) options_wrong_usage(program, "unknown option %s; did you mean --%s?", name, like->name);
     options_wrong_usage(program, "unknown option %s", name);
 }
 
@@ -266,7 +235,7 @@ static void parse_all(const Program *program, Option **all, size_t count, int ar
     opterr = 0;
     while ((answer = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         Error error;
-        if (answer == ':' || answer == '?') refuse_option(program, all, answer, argv[optind - 1]);
+        if (answer == ':' || answer == '?') refuse_option(program, all, count, answer, argv[optind - 1]);
         Option *option = chosen_option(all, count, answer);
         if (!set_text(option, optarg, &error)) options_wrong_usage(program, "%s", error.message);
         option->given = true;
@@ -286,6 +255,10 @@ int options_parse(Program *program, int argc, char **argv) {
     start_program(program->name);
     if (has_word(argc, argv, "--help", "-h")) { /* before parsing: shows defaults, not what was given */
         print_help(program, has_word(argc, argv, "--verbose", "-v"));
+        end_of_output();
+    }
+    if (argc == 2 && !strcmp(argv[1], "--option-table")) {
+        option_table_print(program, common_options);
         end_of_output();
     }
     const size_t own = count_options(program->options), shared = count_options(common_options);
@@ -400,7 +373,7 @@ json_t *options_record(const Program *program) {
             value = json_string(*(const char **)option->value);
         if (option->kind == OPTION_CHOICE) {
             const char *name;
-            const int length = choice_length(option, &name);
+            const int length = option_choice(option, &name);
             value = json_stringn(name, (size_t)length);
         }
         if (value) json_object_set_new(record, option->name, value);

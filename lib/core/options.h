@@ -53,7 +53,8 @@ typedef struct Program {
 } Program;
 
 /* Parses the command line, opens the log and sets the threads. Returns the index of the first operand. Ends
- * the program after --help and --version (exit 0), and on wrong usage (exit 2). */
+ * the program after --help and --version (exit 0), and on wrong usage (exit 2). A lone --option-table prints
+ * all this for programs (core/option_text.h). */
 int options_parse(Program *program, int argc, char **argv);
 
 /* Ends the program with exit 2, the message, and a pointer to --help. */

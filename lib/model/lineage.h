@@ -11,7 +11,7 @@
 #define OPTION_ANY_MODEL(flag)                                                                               \
     {                                                                                                        \
         .name = "any-model", .kind = OPTION_FLAG, .value = &(flag), .unrecorded = true,                      \
-        .help = "take streams that another model is known to have made"                                      \
+        .help = "also take streams that another model made"                                                  \
     }
 
 /* A stream that was read to its end. */

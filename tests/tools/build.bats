@@ -4,8 +4,17 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
     mkdir -p lib/core tools bin
     cp "$PROJECT/Makefile" .
+    ln -s "$PROJECT/tests" .
+    (cd "$PROJECT" && cp --parents lib/nn/*.h lib/nn/backend/*.h "$BATS_TEST_TMPDIR")
     echo 'int one(void); int one(void) { return 1; }' > lib/core/one.c
-    echo 'int one(void); int main(void) { return one() - 1; }' > tools/pm-one.c
+    cat > tools/pm-one.c <<'TOOL'
+#include <stdio.h>
+int one(void);
+int main(void) {
+    puts("name\tpm-one\nusage\t[-a]\npurpose\tOne.\nexample\t  pm-one\noption\tall\ta\t\tflag\t\t\t\teverything");
+    return one() - 1;
+}
+TOOL
     # A system that has every package but those in $ABSENT, asked by a user who is not root.
     cat > bin/dpkg-query <<'QUERY'
 #!/bin/bash
@@ -16,14 +25,14 @@ done
 QUERY
     printf '#!/bin/sh\necho 1000\n' > bin/id
     chmod +x bin/*
-    export ABSENT= PATH=$PWD/bin:$PATH
+    export CUDA=0 ABSENT= PATH=$PWD/bin:$PATH
     unset MAKEFLAGS MAKELEVEL
 }
 
 @test "what was built is not built again, nor listed by make -n" {
     make > first
     [ "$(grep -c '^gcc' first)" -eq 3 ]
-    build/bin/pm-one
+    build/bin/pm-one > said
     make > second
     ! grep '^gcc' second
     make -n > third
@@ -55,7 +64,7 @@ QUERY
 @test "packages for tests are not needed to build and install" {
     export ABSENT="bats jq"
     make > first
-    build/bin/pm-one
+    build/bin/pm-one > said
     run make test
     [ "$status" -eq 2 ]
     [[ "$output" == *"missing packages: bats jq"* ]]
@@ -78,4 +87,31 @@ QUERY
     make clean
     [ ! -e asked ]
     [ ! -e build ]
+}
+
+@test "what README.md names is installed, runs from there, and goes again" {
+    for name in README.md LICENSE formats pipelines; do ln -s "$PROJECT/$name" .; done
+    mkdir lib/model tools/packaging
+    cp "$PROJECT/lib/model/README.md" lib/model
+    cp "$PROJECT"/tools/packaging/*.awk tools/packaging
+    make install DESTDIR="$PWD/to" PREFIX=/usr > said
+    [[ "$(tail -n 1 said)" == *"make -f /usr/share/pm-tools/pipelines/demo.mk" ]]
+    to/usr/bin/pm-one > table
+    mandoc -T lint -W style to/usr/share/man/man1/pm-one.1
+    bash -n to/usr/share/bash-completion/completions/pm-one
+    [ "$(head -n 1 to/usr/share/zsh/site-functions/_pm-one)" = "#compdef pm-one" ]
+    cd to/usr/share/pm-tools
+    for page in README.md formats/*.md; do
+        for link in $(grep -o '](\([^)]*\))' "$page" | sed 's/](//; s/)//; s/#.*//' | grep -v '^http'); do
+            [ -e "$(dirname "$page")/$link" ] || { echo "$page: $link"; return 1; }
+        done
+    done
+    for named in $(grep -o '`\(pipelines\|formats\)/[^` *]*`' README.md | tr -d '`' | sort -u); do
+        [ -e "$named" ] || { echo "README.md: $named"; return 1; }
+    done
+    cd "$BATS_TEST_TMPDIR"
+    make -n -f to/usr/share/pm-tools/pipelines/demo.mk OUT=out > listed
+    grep -q '^pm-synth data out/data' listed
+    make uninstall DESTDIR="$PWD/to" PREFIX=/usr > said
+    [ -z "$(find to -type f)" ]
 }
