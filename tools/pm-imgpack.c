@@ -32,7 +32,7 @@ static Option options[] = {
      .kind = OPTION_PATH,
      .value = &arguments.images,
      .argument = "DIR",
-     .help = "where the images are: ITEM.jpg, .jpeg, .png or .webp in it or below"},
+     .help = "the images: ITEM.jpg, .jpeg, .png or .webp, also below"},
     {.name = "list",
      .kind = OPTION_PATH,
      .value = &arguments.list,
@@ -94,7 +94,7 @@ static Option options[] = {
      .kind = OPTION_FLAG,
      .value = &arguments.resume,
      .unrecorded = true,
-     .help = "go on where a killed run with this option stopped (-o's FILE.part)"},
+     .help = "go on where a killed run with it stopped (FILE.part)"},
     {.name = "shard",
      .kind = OPTION_TEXT,
      .value = &arguments.shard,
@@ -110,8 +110,8 @@ static Option options[] = {
 static Program program = {
     .name = "pm-imgpack",
     .usage =
-        "(--images DIR|--list FILE|--tar FILE|--pickled LMDB) --items FILE -o OUT.lmdb\n"
-        "       pm-imgpack --join A.lmdb B.lmdb... -o OUT.lmdb",
+        "(--images DIR|--list FILE|--tar FILE|--pickled LMDB) --items I -o OUT\n"
+        "       pm-imgpack --join A.lmdb B.lmdb... -o OUT",
     .purpose =
         "Decodes the image of each item (JPEG, PNG or WebP, by content), resizes it as Pillow's "
         "bilinear filter does, and packs all in one LMDB file that pm-encode-image and "

@@ -1,13 +1,30 @@
 # What the pages say holds.
 
-@test "every command of README.md's tour works" {
+@test "every command of README.md's tour works, and shows what it should" {
     cd "$BATS_TEST_TMPDIR"
     ln -s "$PROJECT/pipelines" .
+    mkdir build
     sed -n '/^## A tour/,/^## The tools/s/^    //p' "$PROJECT/README.md" > tour.sh
     [ "$(wc -l < tour.sh)" -gt 20 ]
     bash -euxo pipefail tour.sh > output 2> messages || { tail -n 3 messages; return 1; }
-    cmp tour/text.pmt tour/sharded.pmt || [ "$(pm-cat --keys tour/text.pmt)" = "$(pm-cat --keys tour/sharded.pmt)" ]
-    [ -s tour/model.safetensors ]
+    [ "$(ls)" = "$(printf '%s\n' build messages output pipelines tour.sh)" ]
+    cd build/tour
+    hash=$(pm-cat --verify text.pmt | sed 's/.*, //')
+    grep -qxF '"hidden"' ../../output
+    grep -qxF "\"$hash\"" ../../output
+    grep -qx "text.pmt: hidden, 300 records, $hash" ../../output
+    [ "$(grep -A 1 -xF '"hidden"' ../../output | tail -n 1)" = 300 ]
+    grep -qx "$(zstd -dc text.pmt | wc -c)" ../../output
+    [ "$(pm-cat --keys text.pmt)" = "$(pm-cat --keys sharded.pmt)" ]
+    [ "$(grep -c '^[0-9]*'$'\t''0\.[0-9]*$' ../../output)" = 15 ]
+    # The model has learned what popularity does not know.
+    hits=$(grep -xE '0\.[0-9]+' ../../output)
+    awk -v hits="$hits" 'BEGIN { exit !(hits > 0.3) }'
+    grep -q 'HR@10.*0\.0900' ../../output
+    [ "$(grep -cE '^u[^ ]+'$'\t''[123]'$'\t''i?[^ ]+'$'\t''-?[0-9.]+$' ../../output)" = 6 ]
+    grep -q '^user_encoder\.' ../../output
+    [ -s model.safetensors ]
+    pm-cat --verify user.pmt
 }
 
 @test "links lead to files" {

@@ -48,7 +48,7 @@ checkpoint() {
     checkpoint
     sed -n 's/^    //p' "$PROJECT/formats/tour.md" > tour.sh
     [ "$(grep -c '^pm-' tour.sh)" -ge 20 ]
-    sed -i "s|python3 numpy_stage.py|$python $PROJECT/formats/examples/numpy_stage.py|; s/--epochs 5/$small/" tour.sh
+    sed -i "s|python3 formats|$python $PROJECT/formats|; s/--epochs 5/$small/" tour.sh
     sed -i 's/"dim": 768/"dim": 24/; s/"fusion-heads": 12/"fusion-heads": 2/' tour.sh
     bash -euxo pipefail tour.sh > output 2> messages || { tail -n 5 messages; return 1; }
     grep -q 'HR@10' output
