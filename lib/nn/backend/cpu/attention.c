@@ -76,15 +76,17 @@ static void softmax_row(float *row, size_t count, size_t stride, float scale) {
         row[j] = 0;
 }
 
-/* gradient = scale · p ∘ (gradient − Σ gradient∘p). */
+/* gradient = scale · p ∘ (gradient − Σ gradient∘p) over the first `count` elements, 0 behind them. */
 static void softmax_row_backward(const float *p, size_t count, size_t stride, float scale, float *gradient) {
     float total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t j = 0; j < count; j++)
         total += gradient[j] * p[j];
 #pragma omp simd
-    for (size_t j = 0; j < stride; j++)
+    for (size_t j = 0; j < count; j++)
         gradient[j] = scale * p[j] * (gradient[j] - total);
+    for (size_t j = count; j < stride; j++)
+        gradient[j] = 0;
 }
 
 static void drop_probabilities(const Attention *attention, const Unit *unit, const float *from, float *to) {
@@ -126,28 +128,71 @@ static void multiply_head(size_t rows, size_t width, size_t count, SmallLeft a, 
             to[i * to_stride + j] = scratch.turned[i * stride + j] + (adds ? to[i * to_stride + j] : 0);
 }
 
+/* Causal attention works on so many query rows, or keys, at a time, so that it can leave out what none of
+ * them sees, or is seen by. */
+enum { CAUSAL_ROWS = 60 };
+
+static inline size_t rows_at_once(const Attention *attention, size_t all) {
+    return attention->causal ? CAUSAL_ROWS : all;
+}
+
+/* How many keys the query rows before `end` see. */
+static inline size_t keys_before(const Attention *attention, const Unit *unit, size_t end) {
+    return attention->causal ? smaller(end, unit->keys) : unit->keys;
+}
+
 /* scores [query rows, key rows] = a head's columns of x · those of the other's key rows, transposed. */
-static void multiply_by_keys(const Unit *unit, size_t width, const float *x, size_t x_stride,
+static void multiply_by_keys(const Attention *attention, const Unit *unit, const float *x, size_t x_stride,
                              const float *keys, size_t key_stride, float *scores, Scratch scratch) {
+    const size_t width = attention->width, step = rows_at_once(attention, unit->rows);
     small_transpose(unit->keys, width, keys + unit->first_key * key_stride + unit->column, key_stride,
                     scratch.turned, unit->stride);
-    small_matmul(unit->rows, unit->keys, width, small_left(x, x_stride), scratch.turned, unit->stride, false,
-                 scores, unit->stride);
+    for (size_t first = 0; first < unit->rows; first += step) {
+        const size_t rows = smaller(step, unit->rows - first);
+        small_matmul(rows, keys_before(attention, unit, first + rows), width,
+                     small_left(x + first * x_stride, x_stride), scratch.turned, unit->stride, false,
+                     scores + first * unit->stride, unit->stride);
+    }
+}
+
+/* to [query rows, width] = scores · a head's columns of the key rows, or += it. */
+static void multiply_scores(const Attention *attention, const Unit *unit, const float *scores,
+                            const float *keys, size_t key_stride, bool adds, float *to, size_t to_stride,
+                            Scratch scratch) {
+    const size_t step = rows_at_once(attention, unit->rows);
+    for (size_t first = 0; first < unit->rows; first += step) {
+        const size_t rows = smaller(step, unit->rows - first);
+        multiply_head(rows, attention->width, keys_before(attention, unit, first + rows),
+                      small_left(scores + first * unit->stride, unit->stride), keys, key_stride, adds,
+                      to + first * to_stride, to_stride, scratch);
+    }
+}
+
+/* to [key rows, width] += scores, transposed · a head's columns of the query rows. With `causal` key j is
+ * seen from row j on. */
+static void add_turned_scores(const Attention *attention, const Unit *unit, const float *scores,
+                              const float *x, size_t x_stride, float *to, size_t to_stride, Scratch scratch) {
+    const size_t keys = keys_before(attention, unit, unit->rows), step = rows_at_once(attention, keys);
+    for (size_t first = 0; first < keys; first += step) {
+        const size_t row = attention->causal ? first : 0;
+        multiply_head(smaller(step, keys - first), attention->width, unit->rows - row,
+                      small_left_transposed(scores + row * unit->stride + first, unit->stride),
+                      x + row * x_stride, x_stride, true, to + first * to_stride, to_stride, scratch);
+    }
 }
 
 static void unit_forward(const Attention *attention, const Unit *unit, Values y, Scratch scratch) {
     const size_t width = attention->width, columns = attention->heads * width;
     const size_t place = unit->first_query * columns + unit->column;
     float *scores = attention->kept ? attention->kept + unit->index : scratch.scores;
-    multiply_by_keys(unit, width, attention->q + unit->first_query * attention->q_stride + unit->column,
+    multiply_by_keys(attention, unit, attention->q + unit->first_query * attention->q_stride + unit->column,
                      attention->q_stride, attention->k, attention->k_stride, scores, scratch);
     for (size_t i = 0; i < unit->rows; i++)
         softmax_row(scores + i * unit->stride, visible_keys(attention, i, unit->keys), unit->stride,
                     attention->scale);
-    const float *kept = kept_probabilities(attention, unit, scores, scratch);
-    multiply_head(unit->rows, width, unit->keys, small_left(kept, unit->stride),
-                  attention->v + unit->first_key * attention->v_stride + unit->column, attention->v_stride,
-                  false, y.values + place, columns, scratch);
+    multiply_scores(attention, unit, kept_probabilities(attention, unit, scores, scratch),
+                    attention->v + unit->first_key * attention->v_stride + unit->column, attention->v_stride,
+                    false, y.values + place, columns, scratch);
     for (size_t i = 0; y.rounded && i < unit->rows; i++)
         round_row(width, y.values + place + i * columns, y.rounded + place + i * columns);
 }
@@ -189,20 +234,18 @@ static void unit_backward(const Attention *attention, const Unit *unit, const fl
     dy += unit->first_query * columns + unit->column;
     const float *kept = kept_probabilities(attention, unit, probabilities, scratch);
     if (to.v)
-        multiply_head(unit->keys, width, unit->rows, small_left_transposed(kept, stride), dy, columns, true,
-                      to.v + v_place, attention->v_stride, scratch);
-    multiply_by_keys(unit, width, dy, columns, attention->v, attention->v_stride, gradients, scratch);
+        add_turned_scores(attention, unit, kept, dy, columns, to.v + v_place, attention->v_stride, scratch);
+    multiply_by_keys(attention, unit, dy, columns, attention->v, attention->v_stride, gradients, scratch);
     if (dropout_drops(attention->dropout)) drop_probabilities(attention, unit, gradients, gradients);
     for (size_t i = 0; i < unit->rows; i++)
-        softmax_row_backward(probabilities + i * stride, unit->keys, stride, attention->scale,
-                             gradients + i * stride);
+        softmax_row_backward(probabilities + i * stride, visible_keys(attention, i, unit->keys), stride,
+                             attention->scale, gradients + i * stride);
     if (to.q)
-        multiply_head(unit->rows, width, unit->keys, small_left(gradients, stride), attention->k + k_place,
-                      attention->k_stride, true, to.q + q_place, attention->q_stride, scratch);
+        multiply_scores(attention, unit, gradients, attention->k + k_place, attention->k_stride, true,
+                        to.q + q_place, attention->q_stride, scratch);
     if (to.k)
-        multiply_head(unit->keys, width, unit->rows, small_left_transposed(gradients, stride),
-                      attention->q + q_place, attention->q_stride, true, to.k + k_place, attention->k_stride,
-                      scratch);
+        add_turned_scores(attention, unit, gradients, attention->q + q_place, attention->q_stride,
+                          to.k + k_place, attention->k_stride, scratch);
 }
 
 static void backward(const Attention *attention, const float *y, const float *dy,
