@@ -2,6 +2,8 @@
 #include "nn/backend/cpu/rounding.h"
 #include "nn/backend/cpu/vector_math.h"
 
+#include <string.h>
+
 /* Each with its value and its slope from the same intermediate results. */
 typedef struct Point {
     float value, slope;
@@ -105,24 +107,48 @@ static void forward(size_t rows, size_t columns, Activation activation, const fl
         }
 }
 
+/* What a thread takes at a time backward: so many rows of so many columns. */
+enum { BLOCK_ROWS = 64 };
+
+typedef struct ActivationBackward {
+    size_t rows, columns;
+    Activation activation;
+    Values z, y;
+    float *gradient;
+    uint16_t *rounded;
+} ActivationBackward;
+
+/* Of a block of rows, `count` columns from `first` on; sums [count] receives those of the new gradient. */
+static void backward_piece(const ActivationBackward *step, size_t block, size_t first, size_t count,
+                           float *sums) {
+    const size_t end = smaller((block + 1) * BLOCK_ROWS, step->rows);
+    float widened[PIECE], piece[PIECE];
+    memset(sums, 0, count * sizeof *sums);
+    for (size_t i = block * BLOCK_ROWS; i < end; i++) {
+        const size_t at = i * step->columns + first;
+        float *gradient = step->gradient + at, *y = step->y.values ? step->y.values + at : piece;
+        if (step->z.rounded) widen_row(count, step->z.rounded + at, widened);
+        activate_row_backward(step->activation, count, step->z.rounded ? widened : step->z.values + at, y,
+                              gradient);
+        if (step->y.rounded) round_row(count, y, step->y.rounded + at);
+        if (step->rounded) round_row(count, gradient, step->rounded + at);
+        add_row(count, gradient, sums);
+    }
+}
+
 static void backward(size_t rows, size_t columns, Activation activation, Values z, Values y, float *gradient,
                      uint16_t *rounded, float *bias_gradient, Arena *scratch) {
-    (void)scratch;
-#pragma omp parallel for schedule(static) if (rows * columns > PARALLEL_ELEMENTS)
-    for (size_t j = 0; j < columns; j += PIECE) {
-        const size_t count = smaller(PIECE, columns - j);
-        float widened[PIECE], piece[PIECE], sums[PIECE] = {0};
-        for (size_t i = 0; i < rows; i++) {
-            const size_t at = i * columns + j;
-            float *to = y.values ? y.values + at : piece;
-            if (z.rounded) widen_row(count, z.rounded + at, widened);
-            activate_row_backward(activation, count, z.rounded ? widened : z.values + at, to, gradient + at);
-            if (y.rounded) round_row(count, to, y.rounded + at);
-            if (rounded) round_row(count, gradient + at, rounded + at);
-            add_row(count, gradient + at, sums);
-        }
-        if (bias_gradient) add_row(count, sums, bias_gradient + j);
-    }
+    const ActivationBackward step = {rows, columns, activation, z, y, gradient, rounded};
+    const size_t blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    const ArenaMark mark = arena_mark(scratch);
+    float *sums = arena_take(scratch, blocks * columns, sizeof *sums);
+#pragma omp parallel for collapse(2) schedule(static) if (rows * columns > PARALLEL_ELEMENTS)
+    for (size_t block = 0; block < blocks; block++)
+        for (size_t j = 0; j < columns; j += PIECE)
+            backward_piece(&step, block, j, smaller(PIECE, columns - j), sums + block * columns + j);
+    for (size_t block = 0; bias_gradient && block < blocks; block++)
+        add_row(columns, sums + block * columns, bias_gradient);
+    arena_rewind(scratch, mark);
 }
 
 const ActivationKernels cpu_activations = {forward, backward};

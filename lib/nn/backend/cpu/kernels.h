@@ -23,6 +23,14 @@ void cpu_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float bet
 
 extern const Backend backend_cpu_bf16;
 
+/* This many rows are added up by one thread. */
+enum { SUM_ROWS = 256 };
+
+/* to [columns] += the sum of the rows order[0 … count − 1] of from, or of its first `count` where order is
+ * NULL. */
+void cpu_add_row_sums(size_t count, size_t columns, const float *from, const uint32_t *order, float *to,
+                      Arena *scratch);
+
 /* Below this many elements a loop runs on one thread. */
 enum { PARALLEL_ELEMENTS = 16384 };
 

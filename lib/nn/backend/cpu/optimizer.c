@@ -18,12 +18,21 @@ static void adamw(const AdamW *step) {
 }
 
 static void sum_of_squares(size_t count, const float *values, double *total, Arena *scratch) {
-    (void)scratch;
-    double sum = 0;
+    const size_t pieces = (count + PARALLEL_ELEMENTS - 1) / PARALLEL_ELEMENTS;
+    const ArenaMark mark = arena_mark(scratch);
+    double *sums = arena_take(scratch, pieces, sizeof *sums);
+#pragma omp parallel for schedule(static) if (pieces > 1)
+    for (size_t piece = 0; piece < pieces; piece++) {
+        const size_t end = smaller((piece + 1) * PARALLEL_ELEMENTS, count);
+        double sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < count; i++)
-        sum += (double)values[i] * values[i];
-    *total += sum;
+        for (size_t i = piece * PARALLEL_ELEMENTS; i < end; i++)
+            sum += (double)values[i] * values[i];
+        sums[piece] = sum;
+    }
+    for (size_t piece = 0; piece < pieces; piece++)
+        *total += sums[piece];
+    arena_rewind(scratch, mark);
 }
 
 static void clip(const double *total, double scale, double clip_at, float *factor) {

@@ -11,12 +11,24 @@ static void gather(size_t count, size_t columns, const float *from, const uint32
         copy_rows(1, columns, from + rows[i] * columns, to + i * columns);
 }
 
+static size_t list_rows(const RowLists *lists, size_t i) {
+    return lists->offsets[i + 1] - lists->offsets[i];
+}
+
+/* Short lists side by side, then each long one by all threads. */
 static void scatter_add(size_t columns, const float *from, const RowLists *lists, float *to, Arena *scratch) {
-    (void)scratch;
-#pragma omp parallel for schedule(dynamic, 16) if (lists->rows * columns > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < lists->count; i++)
-        for (size_t j = lists->offsets[i]; j < lists->offsets[i + 1]; j++)
+    size_t long_lists = 0;
+#pragma omp parallel for schedule(dynamic, 16) reduction(+ : long_lists) if (lists->rows * columns > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < lists->count; i++) {
+        const bool is_long = list_rows(lists, i) > SUM_ROWS;
+        long_lists += is_long;
+        for (size_t j = lists->offsets[i]; !is_long && j < lists->offsets[i + 1]; j++)
             add_row(columns, from + lists->order[j] * columns, to + lists->targets[i] * columns);
+    }
+    for (size_t i = 0; long_lists && i < lists->count; i++)
+        if (list_rows(lists, i) > SUM_ROWS)
+            cpu_add_row_sums(list_rows(lists, i), columns, from, lists->order + lists->offsets[i],
+                             to + lists->targets[i] * columns, scratch);
 }
 
 static void embedding_sum(const EmbeddingSum *sum) {
