@@ -31,7 +31,7 @@ $(foreach name,$(OBJECTIVE_RUNS),$(eval $(name).DATASET := ablation))
 
 .PHONY: ablation
 .DEFAULT_GOAL := ablation
-ablation: $(OUT)/results.tsv $(OUT)/curves.svg
+ablation: $(OUT)/results.tsv $(OUT)/curves.svg $(OUT)/report.html
 	$(call show,$(OUT))
 
 RUNS := $(call runs_of,$(OBJECTIVE_RUNS))

@@ -14,7 +14,7 @@ TOWERS     ?= $(if $(IMAGES)$(IMAGE),modal) text-only $(if $(IMAGES)$(IMAGE),ima
 ifneq ($(and $(ITEMS),$(BEHAVIOURS)),)
 .PHONY: dataset
 .DEFAULT_GOAL := dataset
-dataset: $(OUT)/results.tsv $(OUT)/curves.svg
+dataset: $(OUT)/results.tsv $(OUT)/curves.svg $(OUT)/report.html
 	$(call show,$(OUT))
 else
 $(error say ITEMS=items.tsv BEHAVIOURS=users.tsv, and IMAGES=folder where there are images)

@@ -16,7 +16,7 @@ TOKENIZER  := $(data)/vocab.txt
 
 .PHONY: demo
 .DEFAULT_GOAL := demo
-demo: $(OUT)/results.tsv $(OUT)/curves.svg
+demo: $(OUT)/results.tsv $(OUT)/curves.svg $(OUT)/report.html
 	$(call show,$(OUT))
 
 $(call stage,$(ITEMS) $(BEHAVIOURS) $(TOKENIZER) $(IMAGES),,pm-synth data $(data) $(SYNTH))

@@ -6,7 +6,7 @@
 #   $(call runs,NAMES)    trains on DATASET in OUT/NAME and evaluates: model.pmt, log.jsonl, valid.json, test.json
 #   $(call baseline,DATASET,popularity|co-occurrence)
 #   $(call runs_of,NAMES) the runs of a grid: each name with each of LRS, FUSIONS, OBJECTIVES … and SEEDS
-#   $(call summary,FOLDER,RUNS…,LOGGED…)  results.tsv and curves.svg of runs, in the order given
+#   $(call summary,FOLDER,RUNS…,LOGGED…)  results.tsv, curves.svg and report.html of runs, in the order given
 # A stage is made again when the content of its inputs changes, and when its command does: TARGET.command holds the
 # command that made the target, with the version of its tool. So a new learning rate trains and evaluates, and encodes
 # nothing. make why GOAL says what would be made, and because of what.
@@ -235,18 +235,21 @@ $(call stage,$(folder)/items.pmt,$(folder)/model.pmt $(if $(has_text),$(call top
     -o $(folder)/items.pmt)
 endef
 
+# The ranks in the test tell whether runs differ.
+ranks = $(if $(filter test,$(split)),$(folder)/ranks.tsv)
+
 define evaluate
-$(call stage,$(folder)/$(split).json,$(folder)/model.pmt $(folder)/items.pmt $(call the,BEHAVIOURS),
+$(call stage,$(folder)/$(split).json $(ranks),$(folder)/model.pmt $(folder)/items.pmt $(call the,BEHAVIOURS),
   $(EVALUATE) --model $(folder)/model.pmt --users $(call the,BEHAVIOURS) --items $(folder)/items.pmt --split $(split)
-    --unknown-items $(call the,UNKNOWN_ITEMS) --json $(call into,$(folder)/$(split).json))
+    --unknown-items $(call the,UNKNOWN_ITEMS) $(addprefix --ranks ,$(ranks)) --json $(call into,$(folder)/$(split).json))
 endef
 
 baseline = $(foreach dataset,$(1),$(foreach run,$(2),$(foreach split,valid test,$(evaluate_baseline))))
 define evaluate_baseline
-$(call stage,$(folder)/$(split).json,$(call the,BEHAVIOURS) $(call the,ITEMS),
+$(call stage,$(folder)/$(split).json $(ranks),$(call the,BEHAVIOURS) $(call the,ITEMS),
   $(EVALUATE) --baseline $(run) --users $(call the,BEHAVIOURS) --catalog $(call the,ITEMS)
     --max-seq-len $(call the,MAX_SEQ_LEN) --split $(split) --unknown-items $(call the,UNKNOWN_ITEMS)
-    --json $(call into,$(folder)/$(split).json))
+    $(addprefix --ranks ,$(ranks)) --json $(call into,$(folder)/$(split).json))
 endef
 
 # ---- Grids: a run for each value of LRS, TEXT_LRS, IMAGE_LRS, FUSIONS, OBJECTIVES and SEEDS that is said ----
@@ -267,13 +270,24 @@ lower.IMAGE_LR  := image-lr
 lower.FUSION    := fusion
 lower.OBJECTIVE := objective
 
-# ---- From figures to a table and a picture ----
-# $(call summary,FOLDER,RUNS,LOGGED): all runs in the table, those with a training log in the picture.
+# ---- From figures to a table, a picture and a page ----
+# $(call summary,FOLDER,RUNS,LOGGED): all runs in the table and on the page, those with a training log as curves in the
+# picture, the others as lines. Seeds are one run on the page; its recommendations are the first run's.
 define summary
 $(call stage,$(1)/results.tsv,$(foreach name,$(2),$(1)/$(name)/valid.json $(1)/$(name)/test.json) $(pipelines)/results,
   $(pipelines)/results $(1) $(2) $(call into,$(1)/results.tsv))
-$(call stage,$(1)/curves.svg,$(foreach name,$(3),$(1)/$(name)/log.jsonl) $(pipelines)/curves.gp $(pipelines)/log.awk,
-  gnuplot -c $(pipelines)/curves.gp $(pipelines)/log.awk $(1) "$(strip $(3))" $(call into,$(1)/curves.svg))
+$(call stage,$(1)/curves.svg,$(foreach name,$(3),$(1)/$(name)/log.jsonl)
+    $(foreach name,$(filter-out $(3),$(2)),$(1)/$(name)/valid.json) $(pipelines)/curves.gp $(pipelines)/log.awk,
+  gnuplot -c $(pipelines)/curves.gp $(pipelines)/log.awk $(1) "$(strip $(3))" "$(filter-out $(3),$(2))" $(call into,$(1)/curves.svg))
+$(foreach run,$(firstword $(2)),$(foreach dataset,$(call its,DATASET),
+  $(call stage,$(1)/report.html,$(foreach name,$(2),$(1)/$(name)/test.json $(1)/$(name)/ranks.tsv)
+      $(folder)/items.pmt $(call the,BEHAVIOURS) $(call the,ITEMS) $(pictures),
+    pm-report $(addprefix $(1)/,$(call without_seeds,$(2))) --title $(notdir $(1)) --users $(call the,BEHAVIOURS)
+      $(addprefix --catalog ,$(call the,ITEMS)) $(addprefix --images ,$(pictures)) -o $(1)/report.html)))
 endef
+pictures = $(if $(call the,IMAGES),$(if $(has_image),$(out)/images.lmdb))
+# Each name once, in their order, what stands behind a slash taken off.
+without_seeds = $(if $(1),$(firstword $(subst /, ,$(firstword $(1)))) \
+  $(call without_seeds,$(filter-out $(firstword $(subst /, ,$(firstword $(1)))) $(firstword $(subst /, ,$(firstword $(1))))/%,$(1))))
 
 show = $(if $(DRY),,@$(pipelines)/results --show $(1)/results.tsv)

@@ -46,9 +46,9 @@ $(foreach name,$(filter-out scratch,$(TRANSFERS)),$(eval $(name).INIT := pretrai
 
 .PHONY: pretrain transfer
 .DEFAULT_GOAL := transfer
-pretrain: $(OUT)/source/results.tsv $(OUT)/source/curves.svg
+pretrain: $(OUT)/source/results.tsv $(OUT)/source/curves.svg $(OUT)/source/report.html
 	$(call show,$(OUT)/source)
-transfer: $(OUT)/target/results.tsv $(OUT)/target/curves.svg
+transfer: $(OUT)/target/results.tsv $(OUT)/target/curves.svg $(OUT)/target/report.html
 	$(call show,$(OUT)/target)
 
 SOURCE_RUNS := $(call runs_of,pretrain)

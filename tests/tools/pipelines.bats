@@ -33,13 +33,14 @@ if [ -n "${SLOW:-}" ]; then
 fi
 while [ $# -gt 0 ]; do
     [ "$1" = -o ] && echo made > "$2"
+    [ "$1" = --ranks ] && echo made > "$2"
     [ "$1" = --log ] && printf '{"step": 1, "epoch": 0, "loss": 2.0}\n{"epoch": 0, "valid": {"HR@10": 0.2}}\n' > "$2"
     shift
 done
 exit 0
 END
     chmod +x bin/pm-fake
-    for tool in synth tokenize imgpack encode-text encode-image train-user fuse eval import; do
+    for tool in synth tokenize imgpack encode-text encode-image train-user fuse eval import report; do
         ln -s pm-fake bin/pm-$tool
     done
     mkdir images
@@ -69,7 +70,7 @@ ran() {
     : > calls
 }
 
-all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-train-user "
+all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-report pm-tokenize pm-train-user "
 
 @test "a data set runs every stage once, and then none" {
     dataset
@@ -88,7 +89,19 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
     [ "$(sed -n 2p out/results.tsv)" = "$(printf 'modal\tvalid\t0.25\t0.125')" ]
     [ "$(wc -l < out/results.tsv)" = 11 ]
     grep -q '</svg>' out/curves.svg
-    grep -q 'image-only' out/curves.svg
+    # One legend: the left picture's.
+    for run in modal image-only popularity co-occurrence; do [ "$(grep -c "<text>$run</text>" out/curves.svg)" = 1 ]; done
+    grep -q '<text>Runs of out</text>' out/curves.svg
+}
+
+@test "the page is of all runs, those with seeds as one, with users, titles and pictures" {
+    dataset
+    grep -Fqx "pm-report out/modal out/text-only out/image-only out/popularity out/co-occurrence --title out\
+ --users users.tsv --catalog items.tsv --images out/images.lmdb -o out/report.html" calls
+    grep -q '^pm-eval --model out/modal/model.pmt .* --split test .* --ranks out/modal/ranks.tsv --json' calls
+    : > calls
+    dataset SEEDS="1 2" TOWERS="text-only image-only"
+    grep -q '^pm-report out/text-only out/image-only out/popularity out/co-occurrence --title out' calls
 }
 
 @test "a new learning rate trains, fuses and evaluates, and encodes nothing from the start" {
@@ -97,7 +110,7 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
     dataset LR=5e-4
     grep -q 'pm-train-user.* --lr 5e-4' calls
     not grep -q '^pm-encode.*--encoder' calls
-    [ "$(ran)" = "pm-encode-image pm-encode-text pm-eval pm-fuse pm-train-user " ]
+    [ "$(ran)" = "pm-encode-image pm-encode-text pm-eval pm-fuse pm-report pm-train-user " ]
 }
 
 @test "a setting of one run concerns that run" {
@@ -114,7 +127,7 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
     run dataset -n text-only.EPOCHS=7
     [ "$(ran)" = "" ]
     [ "$(grep -o '^pm-[a-z-]*' <<< "$output" | sort | tr '\n' ' ')" = \
-        "pm-encode-text pm-eval pm-eval pm-fuse pm-train-user " ]
+        "pm-encode-text pm-eval pm-eval pm-fuse pm-report pm-train-user " ]
 }
 
 @test "a changed image packs images again, and no text" {
@@ -148,7 +161,7 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-tokenize pm-tr
     ran
     echo changed > users.tsv
     dataset
-    [ "$(ran)" = "pm-encode-image pm-encode-text pm-eval pm-fuse pm-train-user " ]
+    [ "$(ran)" = "pm-encode-image pm-encode-text pm-eval pm-fuse pm-report pm-train-user " ]
 }
 
 @test "an older file under another name is noticed" {
@@ -330,7 +343,7 @@ state() {
     dataset
     ran
     NEWER=pm-fuse dataset > said
-    [ "$(ran)" = "pm-eval pm-fuse " ]
+    [ "$(ran)" = "pm-eval pm-fuse pm-report " ]
     grep -q 'modal/items.pmt is made again: its command has "2\]" where it had "1\]"' said
 }
 
@@ -381,7 +394,7 @@ state() {
     [ "$(grep -c '^pm-train-user' calls)" = 3 ]
     grep -q 'pm-train-user.*--tower modal --text mine.pmt --image image.pmt --fusion' calls
     grep -q 'pm-fuse --model out/modal/model.pmt --text mine.pmt --image image.pmt' calls
-    [ "$(ran)" = "pm-eval pm-fuse pm-train-user " ]
+    [ "$(ran)" = "pm-eval pm-fuse pm-report pm-train-user " ]
     pipeline dataset OUT=above ITEMS=items.tsv BEHAVIOURS=users.tsv TEXT=mine.pmt TEXT_ENCODER=text.pmt
     grep -q 'pm-train-user.*--text mine.pmt --text-encoder text.pmt' calls
     grep -q 'pm-encode-text --model above/text-only/model.pmt -o above/text-only/text-top.pmt mine.pmt' calls
