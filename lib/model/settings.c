@@ -23,6 +23,8 @@ const Settings settings_default = {
     .batch_size = 32,
     .accumulate = 1,
     .schedule_gap = 1,
+    .metric = "HR@10",
+    .validate_every = 1,
     .seed = 1,
     .lr = 1e-4,
     .text_lr = NAN,
@@ -91,6 +93,13 @@ static const Setting table[] = {
      .choices = SCHEDULES},
     {"schedule-gap", OPTION_INTEGER, AT(schedule_gap), 1, 1000000, "N",
      .help = "epochs between the steps of step"},
+    {"warmup", OPTION_REAL, AT(warmup), 0, 1e9, "N",
+     .help = "first steps with a rising rate; below 1: a fraction of all"},
+    {"metric", OPTION_TEXT, AT(metric), 0, 0, "NAME", .help = "that chooses the best epoch: HR@K, NDCG@K"},
+    {"validate-every", OPTION_INTEGER, AT(validate_every), 1, 1000000, "N",
+     .help = "epochs between validations; the last is validated"},
+    {"validate-users", OPTION_INTEGER, AT(validate_users), 0, UINT32_MAX, "N",
+     .help = "validate with so many users, drawn once; 0: all"},
     {"patience", OPTION_INTEGER, AT(patience), 0, 1000000, "N",
      .help = "stop after N epochs without a better one; 0: never"},
     {"seed", OPTION_INTEGER, AT(seed), 0, 9e15, "S", .help = "of initial values, order and dropout"},
@@ -136,7 +145,9 @@ bool settings_read(Settings *settings, const json_t *config, Error *error) {
 }
 
 bool settings_depend_on_epochs(const Settings *settings) {
-    return settings->schedule == SCHEDULE_COSINE || settings->schedule == SCHEDULE_LINEAR;
+    const bool share = settings->warmup > 0 && settings->warmup < 1;
+    return share || settings->validate_every > 1 || settings->schedule == SCHEDULE_COSINE ||
+           settings->schedule == SCHEDULE_LINEAR;
 }
 
 json_t *settings_record(const Settings *settings) {

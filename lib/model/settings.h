@@ -17,11 +17,13 @@ typedef enum Schedule { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHED
 
 typedef struct Settings {
     Tower tower;
-    const char *fusion, *user_encoder, *objective, *text_config, *image_config;
+    const char *fusion, *user_encoder, *objective, *metric, *text_config, *image_config;
     Schedule schedule;
     int64_t dim, fusion_heads, fusion_intermediate, fusion_layers, user_heads, user_blocks;
     int64_t max_seq_len, min_seq_len, epochs, batch_size, schedule_gap, patience, seed, accumulate;
+    int64_t validate_every, validate_users;
     double lr, text_lr, image_lr, weight_decay, dropout, clip, temperature, shuffle_rate, replace_rate;
+    double warmup;
     const char *device, *dtype;
 } Settings;
 
@@ -35,7 +37,7 @@ Option *settings_options(Settings *settings, const Option *own);
 /* Reads the settings of a model's header ("config") over the defaults. */
 bool settings_read(Settings *settings, const json_t *config, Error *error);
 
-/* Whether what is learned in an epoch follows from how many there are. */
+/* Whether what is done in an epoch follows from how many there are. */
 bool settings_depend_on_epochs(const Settings *settings);
 
 /* All settings but paths, as they stand in a header. A new reference. */

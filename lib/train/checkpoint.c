@@ -32,6 +32,7 @@ static json_t *checkpoint_header(const Trainer *trainer, int64_t log_bytes) {
     json_object_set_new(header, "threads", json_integer(parallel_threads()));
     json_object_set_new(header, "epoch", json_integer(trainer->epoch));
     json_object_set_new(header, "step", json_integer((json_int_t)trainer->step));
+    json_object_set_new(header, "updates", json_integer((json_int_t)trainer->updates));
     json_object_set_new(header, "state", state_json(&trainer->state));
     json_object_set_new(header, "best_epoch", json_integer(trainer->best.epoch));
     json_object_set_new(header, "best", json_real(trainer->best.score));
@@ -161,6 +162,7 @@ static bool take_state(EpochState *state, const json_t *json, Error *error) {
 static bool take_header(Trainer *trainer, const json_t *header, int64_t *log_bytes, Error *error) {
     KeptModel *best = &trainer->best;
     if (!take_count(header, "step", &trainer->step, error) ||
+        !take_count(header, "updates", &trainer->updates, error) ||
         !header_integer(header, "epoch", 0, INT32_MAX, &trainer->epoch, error) ||
         !header_integer(header, "best_epoch", 0, trainer->epoch, &best->epoch, error) ||
         !header_integer(header, "log_bytes", TRAINING_LOG_NONE, INT64_MAX, log_bytes, error) ||

@@ -16,3 +16,8 @@ double schedule_factor(Schedule schedule, int64_t epoch, int64_t epochs, int64_t
     }
     return 1;
 }
+
+double warmup_factor(double warmup, uint64_t update, uint64_t updates) {
+    const double length = warmup < 1 ? warmup * (double)updates : warmup;
+    return fmin(1, (double)(update + 1) / fmax(length, 1));
+}

@@ -9,4 +9,8 @@
  * last epoch. */
 double schedule_factor(Schedule schedule, int64_t epoch, int64_t epochs, int64_t gap);
 
+/* What the rates of update 0 … updates − 1 are multiplied with besides: rising in a straight line to 1 within
+ * the first `warmup` of them, or, below 1, within this share of all. */
+double warmup_factor(double warmup, uint64_t update, uint64_t updates);
+
 #endif

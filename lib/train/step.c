@@ -161,4 +161,5 @@ void step_update(Trainer *trainer, double factor) {
     state->waiting = 0;
     state->norm_total += norm;
     state->updates++;
+    trainer->updates++;
 }

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "train/output.h"
 #include "train/run_identity.h"
+#include "train/validation.h"
 
 #include <string.h>
 
@@ -47,7 +48,8 @@ static bool run(TrainJob *job, Program *program, Error *error) {
     TrainInputs *inputs = &job->inputs;
     TrainWeights *weights = &job->weights;
     take_paths(job);
-    return weights_open(weights, inputs, request, error) &&
+    return validation_check_metric(request->settings.metric, error) &&
+           weights_open(weights, inputs, request, error) &&
            weights_inherit_settings(weights, program, error) && inputs_choose_tower(inputs, request, error) &&
            inputs_read(inputs, request, error) && weights_load(weights, inputs, request, error) &&
            create_trainer(job, error) && trainer_run(&job->trainer, error) &&

@@ -4,7 +4,6 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "core/progress.h"
 #include "train/checkpoint.h"
 #include "train/schedule.h"
 #include "train/seed.h"
@@ -50,7 +49,8 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     parameter_set_make_trainable(recommender->parameters);
     optimizer_create(&trainer->optimizer, recommender->parameters);
     int64_t log_bytes = TRAINING_LOG_NEW;
-    if (!checkpoint_read(trainer, &log_bytes, error) ||
+    if (!validation_plan(&trainer->plan, settings, behaviours, error) ||
+        !checkpoint_read(trainer, &log_bytes, error) ||
         !(trainer->log = training_log_open(options->log, log_bytes, error))) {
         trainer_free(trainer);
         return false;
@@ -68,6 +68,7 @@ void trainer_free(Trainer *trainer) {
     parameter_set_free_copy(trainer->recommender->parameters, trainer->last.values);
     json_decref(trainer->best.valid);
     free(trainer->popularity);
+    validation_plan_free(&trainer->plan);
     optimizer_free(&trainer->optimizer);
     tape_destroy(trainer->tape);
     tape_destroy(trainer->inference);
@@ -113,41 +114,53 @@ static bool save_if_due(Trainer *trainer, Error *error) {
     return true;
 }
 
+static uint64_t batches_an_epoch(const Trainer *trainer) {
+    const int64_t size = trainer->recommender->settings.batch_size;
+    return batches_count(&(Batches){.behaviours = trainer->behaviours, .batch_size = (uint32_t)size});
+}
+
+/* What the rates of an update in an epoch are multiplied with. */
+static double rate_factor(const Trainer *trainer, int64_t epoch, uint64_t update) {
+    const Settings *settings = &trainer->recommender->settings;
+    const uint64_t accumulate = (uint64_t)settings->accumulate;
+    const uint64_t an_epoch = (batches_an_epoch(trainer) + accumulate - 1) / accumulate;
+    return schedule_factor(settings->schedule, epoch, settings->epochs, settings->schedule_gap) *
+           warmup_factor(settings->warmup, update, an_epoch * (uint64_t)settings->epochs);
+}
+
 /* The batches of the epoch under way that are not done, one after the other. */
-static bool train_batches(Trainer *trainer, const Batches *batches, double factor, Error *error) {
+static bool train_batches(Trainer *trainer, const Batches *batches, Error *error) {
     const uint64_t accumulate = (uint64_t)trainer->recommender->settings.accumulate;
     const size_t count = batches_count(batches);
     EpochState *state = &trainer->state;
     Batch batch = {0};
-    Progress progress;
     bool fine = true;
-    progress_start(&progress, "batches", count);
     while (fine && !*trainer->divergence && state->batch < count) {
         batch_fill(&batch, batches, state->batch);
         fine = step_run(trainer, &batch, error);
         if (!fine || *trainer->divergence) break;
         state->batch++;
         if (state->waiting && (state->waiting == accumulate || state->batch == count))
-            step_update(trainer, factor);
+            step_update(trainer, rate_factor(trainer, trainer->epoch, trainer->updates));
         if (!*trainer->divergence) fine = save_if_due(trainer, error);
-        progress_update(&progress, state->batch);
+        progress_update(&trainer->progress, (uint64_t)trainer->epoch * count + state->batch);
     }
-    progress_finish(&progress);
     batch_free(&batch);
     return fine;
 }
 
 static bool train_epoch(Trainer *trainer, Error *error) {
     const Settings *settings = &trainer->recommender->settings;
-    const double factor =
-        schedule_factor(settings->schedule, trainer->epoch, settings->epochs, settings->schedule_gap);
     Batches batches;
     Random random;
     if (!batches_create(&batches, trainer->behaviours, SPLIT_TRAIN, (uint32_t)settings->batch_size, error))
         return false;
     random_seed(&random, random_hash((uint64_t)settings->seed, SEED_ORDER), (uint64_t)trainer->epoch);
     batches_shuffle(&batches, &random);
-    const bool fine = train_batches(trainer, &batches, factor, error);
+    progress_describe(&trainer->progress, "epoch %" PRId64 " of %" PRId64, trainer->epoch + 1,
+                      settings->epochs);
+    const bool fine = train_batches(trainer, &batches, error);
+    progress_finish(&trainer->progress);
     batches_free(&batches);
     return fine;
 }
@@ -164,39 +177,81 @@ static void check_parameters(Trainer *trainer) {
     }
 }
 
-static void keep(Trainer *trainer, double score, json_t *valid) {
-    const ParameterSet *set = trainer->recommender->parameters;
-    KeptModel *best = &trainer->best, *last = &trainer->last;
-    if (!best->epoch || score > best->score) {
-        best->epoch = trainer->epoch;
-        best->score = score;
-        json_decref(best->valid);
-        best->valid = json_incref(valid);
-        if (!trainer->options.keep_last) best->values = parameter_set_copy(set, best->values);
-    }
-    if (!trainer->options.keep_last) return;
-    last->epoch = trainer->epoch;
-    last->values = parameter_set_copy(set, last->values);
+static void keep_best(Trainer *trainer, double score, json_t *valid) {
+    KeptModel *best = &trainer->best;
+    if (best->epoch && score <= best->score) return;
+    best->epoch = trainer->epoch;
+    best->score = score;
+    json_decref(best->valid);
+    best->valid = json_incref(valid);
+    if (!trainer->options.keep_last)
+        best->values = parameter_set_copy(trainer->recommender->parameters, best->values);
 }
 
-static bool finish_epoch(Trainer *trainer, Error *error) {
-    const EpochState state = trainer->state;
-    const double loss = state.losses ? state.loss_total / (double)state.losses : NAN;
+static void keep_last(Trainer *trainer) {
+    trainer->last.epoch = trainer->epoch;
+    trainer->last.values = parameter_set_copy(trainer->recommender->parameters, trainer->last.values);
+}
+
+/* Of the last epoch, whatever --validate-every says, the score is known. */
+static bool is_validated(const Trainer *trainer, int64_t epoch) {
+    const Settings *settings = &trainer->recommender->settings;
+    return epoch % settings->validate_every == 0 || epoch == settings->epochs;
+}
+
+static json_t *real_or_null(double total, uint64_t count) {
+    return count ? json_real(total / (double)count) : json_null();
+}
+
+/* `valid` is the validation's metrics (stolen), or NULL. */
+static bool log_epoch(Trainer *trainer, const EpochState *state, json_t *valid, Error *error) {
+    const double rate = trainer->rates[GROUP_REST].learning_rate;
+    const double factor =
+        trainer->updates ? rate_factor(trainer, trainer->epoch - 1, trainer->updates - 1) : 0;
+    json_t *line = json_pack("{s:I, s:o, s:f, s:o}", "epoch", (json_int_t)trainer->epoch, "mean_loss",
+                             real_or_null(state->loss_total, state->losses), "lr", rate * factor,
+                             "gradient_norm", real_or_null(state->norm_total, state->updates));
+    if (valid) json_object_set_new(line, "valid", valid);
+    return training_log_write(trainer->log, line, error);
+}
+
+static void report_epoch(const Trainer *trainer, const EpochState *state, const Metrics *metrics,
+                         double seconds) {
+    const Settings *settings = &trainer->recommender->settings;
+    const bool is_best = trainer->best.epoch == trainer->epoch;
+    const double loss = state->losses ? state->loss_total / (double)state->losses : NAN;
+    char figures[256] = "";
+    if (metrics) {
+        const int used = snprintf(figures, sizeof figures, ", validation HR@10 %.4f, NDCG@10 %.4f",
+                                  metrics->hr[0], metrics->ndcg[0]);
+        if (trainer->plan.cutoff != 10)
+            snprintf(figures + used, sizeof figures - (size_t)used, ", %s %.4f", settings->metric,
+                     validation_score(&trainer->plan, metrics));
+    }
+    log_report("epoch %" PRId64 " of %" PRId64 ": loss %.4f%s%s; %.3g s", trainer->epoch, settings->epochs,
+               loss, figures, is_best ? ", the best so far" : "", seconds);
+}
+
+/* What follows the batches of an epoch; `started` is when they began. */
+static bool finish_epoch(Trainer *trainer, double started, Error *error) {
+    const bool validated = is_validated(trainer, trainer->epoch + 1);
+    const double trained = progress_clock();
     Metrics metrics;
     check_parameters(trainer);
     if (*trainer->divergence) return true;
-    if (!validation_run(trainer, &metrics, error)) return false;
+    if (validated && !validation_run(trainer, &metrics, error)) return false;
     if (*trainer->divergence) return true;
+    const EpochState state = trainer->state;
+    const double end = progress_clock();
+    json_t *valid = validated ? metrics_json(&metrics) : NULL;
     trainer->epoch++;
     trainer->state = (EpochState){0};
-    json_t *valid = metrics_json(&metrics);
-    keep(trainer, metrics.hr[0], valid);
-    log_report("epoch %" PRId64 ": loss %.4f, validation HR@10 %.4f, NDCG@10 %.4f%s", trainer->epoch, loss,
-               metrics.hr[0], metrics.ndcg[0],
-               trainer->best.epoch == trainer->epoch ? ", the best so far" : "");
-    json_t *line = json_pack("{s:I, s:o, s:o}", "epoch", (json_int_t)trainer->epoch, "mean_loss",
-                             isnan(loss) ? json_null() : json_real(loss), "valid", valid);
-    if (!training_log_write(trainer->log, line, error)) return false;
+    if (validated) keep_best(trainer, validation_score(&trainer->plan, &metrics), valid);
+    if (trainer->options.keep_last) keep_last(trainer);
+    report_epoch(trainer, &state, validated ? &metrics : NULL, end - started);
+    log_detail("training %.3g s, validation %.3g s; a step takes %zu MiB", trained - started, end - trained,
+               (arena_peak(trainer->tape->arena) + arena_peak(trainer->tape->values)) >> 20);
+    if (!log_epoch(trainer, &state, valid, error)) return false;
     if (trainer->options.checkpoint && !save(trainer, error)) return false;
     end_if_interrupted(trainer);
     return true;
@@ -222,14 +277,36 @@ static bool report_divergence(const Trainer *trainer, Error *error) {
 static bool is_over(const Trainer *trainer) {
     const Settings *settings = &trainer->recommender->settings;
     return *trainer->divergence || trainer->epoch >= settings->epochs ||
-           (settings->patience && trainer->epoch - trainer->best.epoch >= settings->patience);
+           (settings->patience && is_validated(trainer, trainer->epoch) &&
+            trainer->epoch - trainer->best.epoch >= settings->patience);
+}
+
+/* How much is trained, and what that takes beside the memory of a step. */
+static void describe_model(const Trainer *trainer) {
+    const ParameterSet *set = trainer->recommender->parameters;
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        count += set->list[i]->count;
+    log_detail("%zu parameters in %zu tensors; %zu MiB with gradients, moments and the model that is kept",
+               count, set->count, count * 5 * sizeof(float) >> 20);
+}
+
+static bool run_epochs(Trainer *trainer, Error *error) {
+    const uint64_t batches = batches_an_epoch(trainer);
+    const uint64_t all = batches * (uint64_t)trainer->recommender->settings.epochs;
+    progress_start_at(&trainer->progress, "batches",
+                      (uint64_t)trainer->epoch * batches + trainer->state.batch, all);
+    while (!is_over(trainer)) {
+        const double started = progress_clock();
+        if (!train_epoch(trainer, error)) return false;
+        if (!*trainer->divergence && !finish_epoch(trainer, started, error)) return false;
+    }
+    return true;
 }
 
 bool trainer_run(Trainer *trainer, Error *error) {
-    while (!is_over(trainer)) {
-        if (!train_epoch(trainer, error)) return false;
-        if (!*trainer->divergence && !finish_epoch(trainer, error)) return false;
-    }
+    describe_model(trainer);
+    if (!run_epochs(trainer, error)) return false;
     if (*trainer->divergence && !log_divergence(trainer, error)) return false;
     TrainingLog *log = trainer->log;
     trainer->log = NULL;
@@ -237,5 +314,6 @@ bool trainer_run(Trainer *trainer, Error *error) {
     if (*trainer->divergence && !report_divergence(trainer, error)) return false;
     const KeptModel *kept = trainer_kept(trainer);
     if (kept->values) parameter_set_restore(trainer->recommender->parameters, kept->values);
+    validation_compare(trainer);
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
+#include "core/progress.h"
 #include "data/batch.h"
 #include "nn/optimizer.h"
 #include "train/item_source.h"
@@ -31,6 +32,14 @@ typedef struct KeptModel {
     float **values; /* of its parameters */
 } KeptModel;
 
+/* How epochs are compared. */
+typedef struct ValidationPlan {
+    bool is_ndcg;
+    uint32_t cutoff; /* of the metric that chooses the best epoch */
+    uint32_t *users; /* [count], rising */
+    size_t count;
+} ValidationPlan;
+
 typedef struct Trainer {
     Recommender *recommender;
     const Behaviours *behaviours;
@@ -41,11 +50,14 @@ typedef struct Trainer {
     Tape *tape, *inference;
     float *popularity; /* by item number */
     TrainingLog *log;
+    ValidationPlan plan;
     uint64_t step;        /* batches that gave a loss, in all epochs */
+    uint64_t updates;     /* of the parameters, in all epochs */
     int64_t epoch;        /* epochs that are done */
     EpochState state;     /* of the one under way */
     KeptModel best, last; /* `last` is kept under keep_last alone, `best` then without values */
     char divergence[400]; /* what was not finite first; empty: nothing */
+    Progress progress;    /* over the batches of all epochs */
     uint64_t saved_step;  /* of the last checkpoint */
     double saved_time;
 } Trainer;

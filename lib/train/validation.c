@@ -2,10 +2,74 @@
 
 #include "core/finite.h"
 #include "core/memory.h"
+#include "core/random.h"
 #include "eval/scorer.h"
+#include "train/seed.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+static bool parse_metric(const char *text, bool *is_ndcg, uint32_t *cutoff) {
+    char *end;
+    *is_ndcg = !strncmp(text, "NDCG@", 5);
+    const char *number = text + (*is_ndcg ? 5 : 3);
+    if ((!*is_ndcg && strncmp(text, "HR@", 3)) || *number < '1' || *number > '9') return false;
+    const unsigned long k = strtoul(number, &end, 10);
+    *cutoff = (uint32_t)k;
+    return !*end && k <= UINT32_MAX;
+}
+
+bool validation_check_metric(const char *metric, Error *error) {
+    bool is_ndcg;
+    uint32_t cutoff;
+    return parse_metric(metric, &is_ndcg, &cutoff) ||
+           error_set(error, "--metric is HR@K or NDCG@K with a whole number from 1, not '%s'", metric);
+}
+
+static int compare_users(const void *a, const void *b) {
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool validation_plan(ValidationPlan *plan, const Settings *settings, const Behaviours *behaviours,
+                     Error *error) {
+    const uint32_t all = behaviours->user_count;
+    const int64_t asked = settings->validate_users;
+    if (!validation_check_metric(settings->metric, error)) return false;
+    parse_metric(settings->metric, &plan->is_ndcg, &plan->cutoff);
+    plan->count = asked && asked < all ? (size_t)asked : all;
+    plan->users = memory_allocate(all, sizeof *plan->users, error);
+    if (!plan->users) return false;
+    for (uint32_t user = 0; user < all; user++)
+        plan->users[user] = user;
+    if (plan->count == all) return true;
+    Random random;
+    random_seed(&random, random_hash((uint64_t)settings->seed, SEED_VALIDATION), 0);
+    random_shuffle(&random, plan->users, all);
+    qsort(plan->users, plan->count, sizeof *plan->users, compare_users);
+    return true;
+}
+
+void validation_plan_free(ValidationPlan *plan) {
+    free(plan->users);
+    *plan = (ValidationPlan){0};
+}
+
+static Cutoffs cutoffs_of(const ValidationPlan *plan) {
+    Cutoffs cutoffs = {3, {10, 5, 20}};
+    for (size_t i = 0; i < cutoffs.count; i++)
+        if (cutoffs.k[i] == plan->cutoff) return cutoffs;
+    cutoffs.k[cutoffs.count++] = plan->cutoff;
+    return cutoffs;
+}
+
+double validation_score(const ValidationPlan *plan, const Metrics *metrics) {
+    size_t i = 0;
+    while (metrics->cutoffs.k[i] != plan->cutoff)
+        i++;
+    return plan->is_ndcg ? metrics->ndcg[i] : metrics->hr[i];
+}
 
 /* Names the first item whose vector is not finite. */
 static bool check_vectors(Trainer *trainer, const float *vectors, size_t dim) {
@@ -23,10 +87,11 @@ static bool check_vectors(Trainer *trainer, const float *vectors, size_t dim) {
 static void rank(Trainer *trainer, const float *vectors, double *ranks) {
     const Behaviours *behaviours = trainer->behaviours;
     const Recommender *recommender = trainer->recommender;
+    const ValidationPlan *plan = &trainer->plan;
     const size_t dim = (size_t)recommender->settings.dim;
     const Scorer scorer = {recommender, trainer->inference, {dim, .padding = vectors, .array = vectors}};
     const UserChoice users = {
-        .behaviours = behaviours, .split = SPLIT_VALID, .count = behaviours->user_count};
+        .behaviours = behaviours, .split = SPLIT_VALID, .users = plan->users, .count = plan->count};
     Error error;
     if (!scorer_ranks(&scorer, &users, behaviours->item_count, ranks, &error))
         trainer_diverge(trainer, "after step %" PRIu64 ", in validation: %s", trainer->step, error.message);
@@ -35,15 +100,15 @@ static void rank(Trainer *trainer, const float *vectors, double *ranks) {
 bool validation_run(Trainer *trainer, Metrics *metrics, Error *error) {
     const Behaviours *behaviours = trainer->behaviours;
     const size_t dim = (size_t)trainer->recommender->settings.dim;
-    const Cutoffs cutoffs = {3, {10, 5, 20}};
+    const Cutoffs cutoffs = cutoffs_of(&trainer->plan);
+    const size_t users = trainer->plan.count;
     float *vectors = memory_allocate((size_t)behaviours->item_count + 1, dim * sizeof *vectors, error);
     if (!vectors) return false;
-    double *ranks = memory_need(behaviours->user_count, sizeof *ranks);
+    double *ranks = memory_need(users, sizeof *ranks);
     item_source_encode(trainer->source, trainer->recommender, trainer->inference, behaviours->item_count,
                        vectors);
     if (check_vectors(trainer, vectors, dim)) rank(trainer, vectors, ranks);
-    if (!*trainer->divergence)
-        *metrics = metrics_compute(&cutoffs, ranks, behaviours->user_count, NULL, false);
+    if (!*trainer->divergence) *metrics = metrics_compute(&cutoffs, ranks, users, NULL, false);
     free(vectors);
     free(ranks);
     return true;

@@ -157,6 +157,47 @@ train_text() {
     refuses out.json -- train_text --config out.json -o out.pmt
 }
 
+train_id() {
+    pm-train-user --users users.tsv --catalog items.tsv --dim 8 --batch-size 8 --threads 1 "$@"
+}
+
+@test "a line an epoch says rate and gradient norm; warm-up rises to the rate" {
+    train_id -q --lr 0.01 --warmup 8 --epochs 3 --log out.jsonl -o out.pmt
+    [ "$(jq -r 'select(.mean_loss) | .lr' out.jsonl | paste -sd ' ')" = "0.005 0.01 0.01" ]
+    jq -s -e 'map(select(.mean_loss)) | all(.gradient_norm > 0 and .gradient_norm < 100)' out.jsonl
+    train_id -q --lr 0.01 --warmup 0.5 --epochs 4 --log out-share.jsonl -o out.pmt
+    [ "$(jq -r 'select(.mean_loss) | .lr' out-share.jsonl | paste -sd ' ')" = "0.005 0.01 0.01 0.01" ]
+}
+
+@test "validation by another metric, every other epoch, with a sample of the users" {
+    train_id -q --lr 0.03 --epochs 5 --metric NDCG@3 --validate-every 2 --validate-users 12 --log out.jsonl -o out.pmt
+    [ "$(jq -r 'select(.valid) | .epoch' out.jsonl | paste -sd ' ')" = "2 4 5" ]
+    jq -s -e 'map(select(.valid)) | all(.valid.users == 12)' out.jsonl
+    best=$(jq -s 'map(select(.valid)) | max_by([.valid["NDCG@3"], -.epoch]) | .epoch' out.jsonl)
+    pm-cat --header out.pmt | jq -e --argjson best "$best" '.epoch == $best and .config.metric == "NDCG@3"'
+    for metric in HR@0 HR10 MRR@10 NDCG@ HR@5x; do
+        rm out.pmt
+        refuses --metric "'$metric'" -- train_id --metric $metric -o out.pmt
+        touch out.pmt
+    done
+}
+
+@test "a run that ends below a baseline says so" {
+    train_id --lr 0 --epochs 1 -o out.pmt 2> out.stderr
+    grep -q "the model ends below co-occurrence, which learns nothing: HR@10 0\.[0-9]* in validation, and 0\." out.stderr
+    pm-eval -q --baseline co-occurrence --catalog items.tsv --users users.tsv --split valid --json > out.json
+    grep -q "and $(jq -r '."HR@10" * 10000 | round / 10000' out.json)" out.stderr
+    train_id -q --lr 0 --epochs 1 -o out.pmt 2> out.stderr
+    [ ! -s out.stderr ]
+}
+
+@test "-v says how much is trained and how long it takes" {
+    train_id -v --epochs 2 -o out.pmt 2> out.stderr
+    grep -q "parameters in [0-9]* tensors; [0-9]* MiB" out.stderr
+    [ "$(grep -c "training .* s, validation .* s; a step takes" out.stderr)" -eq 2 ]
+    grep -q "epoch 2 of 2: loss" out.stderr
+}
+
 @test "wrong usage exits with 2" {
     for options in "" "--users users.tsv -o out.pmt" "--users users.tsv --text text.pmt" \
         "--text text.pmt -o out.pmt" "--users users.tsv --text text.pmt --transfer text -o out.pmt" \

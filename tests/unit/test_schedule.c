@@ -28,6 +28,14 @@ static void test_linear(void) {
     check_factors(SCHEDULE_LINEAR, 1, (const double[]){1, 0.8, 0.6, 0.4, 0.2, 0});
 }
 
+static void test_warmup(void) {
+    CHECK(warmup_factor(0, 0, 10) == 1);
+    CHECK(warmup_factor(4, 0, 10) == 0.25 && warmup_factor(4, 2, 10) == 0.75);
+    CHECK(warmup_factor(4, 3, 10) == 1 && warmup_factor(4, 9, 10) == 1);
+    CHECK(warmup_factor(0.5, 0, 8) == 0.25 && warmup_factor(0.5, 3, 8) == 1);
+    CHECK(warmup_factor(0.01, 0, 8) == 1); /* less than one step */
+}
+
 /* Every choice of the setting is a schedule, under its name. */
 static void test_choices(void) {
     static const Schedule wanted[] = {SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE_LINEAR};
@@ -61,5 +69,5 @@ static void test_towers(void) {
     json_decref(config);
 }
 
-RUN_TESTS(TEST(test_constant), TEST(test_step), TEST(test_cosine), TEST(test_linear), TEST(test_choices),
+RUN_TESTS(TEST(test_constant), TEST(test_step), TEST(test_cosine), TEST(test_linear), TEST(test_warmup), TEST(test_choices),
           TEST(test_towers))
