@@ -51,14 +51,19 @@ void validation_compare(const Trainer *trainer) {
     const size_t all = trainer->plan.count, count = all < MOST_USERS ? all : MOST_USERS;
     const char *metric = trainer->recommender->settings.metric;
     const KeptModel *best = &trainer->best;
+    const char *better = NULL;
+    double highest = best->score;
     if (!best->epoch || log_level() == LOG_QUIET) return;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!is_cheap(names[i], trainer->behaviours)) continue;
         const double score = score_baseline(trainer, names[i], count);
-        if (score > best->score)
-            log_report(
-                "the model ends below %s, which learns nothing: %s %.4f in validation, and %.4f; more "
-                "epochs, another --lr or --warmup may help",
-                names[i], metric, best->score, score);
+        if (score <= highest) continue;
+        better = names[i];
+        highest = score;
     }
+    if (better)
+        log_report(
+            "the model ends below %s, which learns nothing: %s %.4f in validation, and %.4f; more epochs, "
+            "another --lr or --warmup may help",
+            better, metric, best->score, highest);
 }

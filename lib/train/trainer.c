@@ -219,8 +219,8 @@ static void report_epoch(const Trainer *trainer, const EpochState *state, const 
                          double seconds) {
     const Settings *settings = &trainer->recommender->settings;
     const bool is_best = trainer->best.epoch == trainer->epoch;
-    const double loss = state->losses ? state->loss_total / (double)state->losses : NAN;
-    char figures[256] = "";
+    char figures[256] = "", loss[32] = "none";
+    if (state->losses) snprintf(loss, sizeof loss, "%.4f", state->loss_total / (double)state->losses);
     if (metrics) {
         const int used = snprintf(figures, sizeof figures, ", validation HR@10 %.4f, NDCG@10 %.4f",
                                   metrics->hr[0], metrics->ndcg[0]);
@@ -228,8 +228,20 @@ static void report_epoch(const Trainer *trainer, const EpochState *state, const 
             snprintf(figures + used, sizeof figures - (size_t)used, ", %s %.4f", settings->metric,
                      validation_score(&trainer->plan, metrics));
     }
-    log_report("epoch %" PRId64 " of %" PRId64 ": loss %.4f%s%s; %.3g s", trainer->epoch, settings->epochs,
+    log_report("epoch %" PRId64 " of %" PRId64 ": loss %s%s%s; %.3g s", trainer->epoch, settings->epochs,
                loss, figures, is_best ? ", the best so far" : "", seconds);
+}
+
+/* An epoch from which nothing can be learned, and the next ones would be like it. */
+static void warn_of_nothing(const Trainer *trainer, const EpochState *state) {
+    if (trainer->epoch > 1) return;
+    if (!state->losses)
+        log_warning(
+            "no batch gives a loss: no user has two items to learn from, and the model stays as it is");
+    else if (state->updates && state->norm_total == 0)
+        log_warning(
+            "all gradients are 0: no batch has an item that is not its user's own to compare with; a "
+            "larger --batch-size, or more users, would give some");
 }
 
 /* What follows the batches of an epoch; `started` is when they began. */
@@ -248,6 +260,7 @@ static bool finish_epoch(Trainer *trainer, double started, Error *error) {
     trainer->state = (EpochState){0};
     if (validated) keep_best(trainer, validation_score(&trainer->plan, &metrics), valid);
     if (trainer->options.keep_last) keep_last(trainer);
+    warn_of_nothing(trainer, &state);
     report_epoch(trainer, &state, validated ? &metrics : NULL, end - started);
     log_detail("training %.3g s, validation %.3g s; a step takes %zu MiB", trained - started, end - trained,
                (arena_peak(trainer->tape->arena) + arena_peak(trainer->tape->values)) >> 20);
