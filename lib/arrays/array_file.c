@@ -2,6 +2,7 @@
 
 #include "arrays/array_format.h"
 #include "arrays/zip_archive.h"
+#include "core/file_kind.h"
 #include "core/memory.h"
 #include "core/name_table.h"
 #include "stream/content_hash.h"
@@ -66,6 +67,13 @@ static const ArrayFormat *find_format(const char *path, const FileMap *map, Erro
         error_set(error,
                   "%s: a bare pickle and no checkpoint of PyTorch; refused, nothing in it was executed",
                   path);
+        return NULL;
+    }
+    const char *what = file_kind_describe(bytes, map->size < FILE_KIND_BYTES ? map->size : FILE_KIND_BYTES);
+    const bool is_index = bytes[0] == '{',
+               is_safetensors = json_behind_length && bytes[6] == 0 && bytes[7] == 0;
+    if (what && !is_index && !is_safetensors) {
+        error_set(error, "%s: neither arrays nor weights of another program, but %s", path, what);
         return NULL;
     }
     if (map->size >= 8 && bytes[6] == 0 && bytes[7] == 0) return &safetensors_format;

@@ -1,12 +1,15 @@
 /* Encoders and models: a record a tensor. */
 #include "convert/import.h"
 #include "convert/model_inference.h"
+#include "core/file_kind.h"
 #include "core/json_file.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/progress.h"
 #include "huggingface/hf_config.h"
 #include "stream/writer.h"
+
+#include <sys/stat.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -141,9 +144,21 @@ static bool choose_and_write_encoder(const ImportRequest *request, ArrayFile *fi
     return fine;
 }
 
+static bool is_folder(const char *path) {
+    struct stat status;
+    return stat(path, &status) || S_ISDIR(status.st_mode); /* what is not there is reported when it is read */
+}
+
 bool import_encoder(const ImportRequest *request, Error *error) {
     char *beside = NULL;
-    if (!request->config) beside = memory_format("%s/config.json", request->file);
+    if (!request->config) {
+        if (!is_folder(request->file)) {
+            error_set(error, "%s: no folder; --config names the config.json of the encoder in it",
+                      request->file);
+            return file_kind_explain(request->file, error);
+        }
+        beside = memory_format("%s/config.json", request->file);
+    }
     json_t *config = hf_config_read(request->config ? request->config : beside, error);
     free(beside);
     ArrayFile *file = config ? array_file_open(request->file, error) : NULL;

@@ -1,6 +1,7 @@
 #include "core/json_file.h"
 
 #include "core/file.h"
+#include "core/file_kind.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ json_t *json_file_read(const char *path, size_t limit, Error *error) {
     size_t size;
     unsigned char *bytes = file_read(path, limit, &size, error);
     json_t *value = bytes ? json_object_parse(path, bytes, size, error) : NULL;
+    if (bytes && !value && *bytes != '{') file_kind_explain(path, error);
     free(bytes);
     return value;
 }

@@ -1,6 +1,7 @@
 #include "data/lines.h"
 
 #include "core/file.h"
+#include "core/file_kind.h"
 #include "core/memory.h"
 #include "data/text_input.h"
 #include "stream/content_hash.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { READ_SIZE = 1 << 16, MAX_LINE = 64 << 20 };
+enum { LOOKED_AT = 512, READ_SIZE = 1 << 16, MAX_LINE = 64 << 20 };
 
 struct LineReader {
     TextInput *input;
@@ -69,9 +70,12 @@ static bool fill(LineReader *reader, Error *error) {
 /* Passes over a byte order mark. UTF-16 has one of its own, and NUL bytes, which no other text begins with.
  */
 static bool begin(LineReader *reader, Error *error) {
-    while (reader->end < 4 && !reader->ended)
+    while (reader->end < LOOKED_AT && !reader->ended)
         if (!fill(reader, error)) return false;
     const char *bytes = reader->buffer;
+    if (file_kind_is_binary(bytes, reader->end))
+        return error_set(error, "%s: a text is needed, not %s", reader->name,
+                         file_kind_describe(bytes, reader->end));
     if (reader->end >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) reader->start = 3;
     if (reader->end >= 4 && (!memcmp(bytes, "\xff\xfe", 2) || !memcmp(bytes, "\xfe\xff", 2)) &&
         (!bytes[2] || !bytes[3]))

@@ -1,5 +1,7 @@
 #include "data/lmdb_check.h"
 
+#include "core/file_kind.h"
+
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
@@ -60,6 +62,11 @@ bool lmdb_is_one(const void *bytes, size_t size) {
 }
 
 static bool read_meta(const Check *check, size_t offset, Meta *meta, Error *error) {
+    if (!offset && !lmdb_is_one(check->bytes, check->size)) {
+        const size_t size = check->size < FILE_KIND_BYTES ? check->size : FILE_KIND_BYTES;
+        const char *what = file_kind_describe(check->bytes, size);
+        return error_set(error, "not an LMDB file%s%s", what ? " but " : "", what ? what : "");
+    }
     if (check->size < META_SIZE || offset > check->size - META_SIZE)
         return error_set(error, "the file is truncated");
     if (!lmdb_is_one(check->bytes + offset, META_SIZE)) return error_set(error, "not an LMDB file");

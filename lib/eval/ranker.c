@@ -1,5 +1,6 @@
 #include "eval/ranker.h"
 
+#include "core/file_kind.h"
 #include "core/memory.h"
 #include "model/model_file.h"
 
@@ -30,8 +31,10 @@ static bool read_items(Ranker *ranker, Error *error) {
     const RankerFiles *files = &ranker->files;
     if (!files->items) return catalogue_read(&ranker->catalogue, files->catalog, error);
     if (!feature_store_read(&ranker->vectors, files->items, SIZE_MAX, error)) return false;
-    if (ranker->vectors.kind != FEATURE_VECTORS)
-        return error_set(error, "%s: this is no stream of item vectors; make one with pm-fuse", files->items);
+    if (ranker->vectors.kind != FEATURE_VECTORS) {
+        error_set(error, "%s: this is no stream of item vectors; make one with pm-fuse", files->items);
+        return file_kind_explain(files->items, error);
+    }
     if (files->model && ranker->vectors.width != (size_t)ranker->settings.dim)
         return error_set(error, "%s: vectors of %zu, but the model's are of %" PRId64, files->items,
                          ranker->vectors.width, ranker->settings.dim);

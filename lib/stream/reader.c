@@ -1,6 +1,7 @@
 #include "stream/reader.h"
 
 #include "core/file.h"
+#include "core/file_kind.h"
 #include "core/memory.h"
 #include "stream/content_hash.h"
 #include "stream/msgpack_json.h"
@@ -418,7 +419,7 @@ void *stream_reader_take(StreamReader *reader, const RecordTensor *tensor) {
 static bool read_header(StreamReader *reader, Error *error) {
     size_t size;
     if (need_object(reader, &size, error) == STREAM_ERROR || !unpack(reader, size, error)) return false;
-    if (!is_map(reader->buffer[reader->start])) return fail(reader, error, "not a .pmt stream");
+    if (!is_map(reader->buffer[reader->start])) return fail(reader, error, "not a .pmt stream but a zstd file of something else");
     return take_map(reader, size, error);
 }
 
@@ -447,8 +448,9 @@ StreamReader *stream_reader_open_kind(const char *path, const char *kinds, Error
     if (!reader) return NULL;
     const char *kind = json_string_value(json_object_get(reader->header, "kind"));
     if (is_among(kinds, kind)) return reader;
-    error_set(error, "%s: a stream of kind '%.64s'; one of kind %s is needed here", reader->name, kind,
-              kinds);
+    const char *what = file_kind_of_stream(kind);
+    error_set(error, "%s: a stream of kind '%.64s'; one of kind %s is needed here%s%s", reader->name, kind,
+              kinds, what ? "; it is " : "", what ? what : "");
     stream_reader_close(reader);
     return NULL;
 }

@@ -1,9 +1,9 @@
 #include "stream/zstd_input.h"
 
 #include "core/file.h"
+#include "core/file_kind.h"
 #include "core/memory.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -98,14 +98,12 @@ static bool is_frame(const unsigned char *bytes) {
 /* Says of a file that does not start with a frame what it may be. */
 static bool refuse(const ZstdInput *input, Error *error) {
     const size_t size = input->used - input->at;
-    size_t printable = 0;
-    for (size_t i = input->at; i < input->used; i++)
-        printable += isprint(input->bytes[i]) || isspace(input->bytes[i]) || input->bytes[i] >= 0x80;
+    const char *what =
+        file_kind_describe(input->bytes + input->at, size < FILE_KIND_BYTES ? size : FILE_KIND_BYTES);
     if (input->any_frame)
         return error_set(error, "bytes follow that belong to no stream; it was altered, or written twice");
-    if (size >= MAGIC_BYTES && printable == size)
-        return error_set(error, "text, not a .pmt stream; texts of items become one by pm-tokenize");
-    return error_set(error, "not a .pmt stream; files of other programs become one by pm-import");
+    if (!what) return error_set(error, "not a .pmt stream; files of other programs become one by pm-import");
+    return error_set(error, "not a .pmt stream but %s", what);
 }
 
 /* Between frames: is there another? *more = false at the end of the file. */

@@ -1,5 +1,6 @@
 /* SentencePiece models with the ids of XLM-RoBERTa: <s> 0, <pad> 1, </s> 2, <unk> 3, and piece n of the
  * model, whose own <unk>, <s>, </s> are 0, 1, 2, is id n + 1; <mask> comes last. */
+#include "core/file_kind.h"
 #include "core/memory.h"
 #include "text/sentencepiece_check.h"
 #include "text/sentencepiece_shim.h"
@@ -34,7 +35,8 @@ static bool open_sentencepiece(Tokenizer *tokenizer, const char *path, ContentHa
     if (!bytes) return false;
     if (!sentencepiece_check(bytes, size, error)) {
         free(bytes);
-        return error_prefix(error, "%s: not a SentencePiece model: ", path);
+        error_prefix(error, "%s: not a SentencePiece model: ", path);
+        return file_kind_explain(path, error);
     }
     SentencePieceModel *model = sentencepiece_load(bytes, size, message);
     free(bytes);

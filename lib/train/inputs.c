@@ -1,5 +1,6 @@
 #include "train/inputs.h"
 
+#include "core/file_kind.h"
 #include "core/log.h"
 #include "core/memory.h"
 
@@ -59,14 +60,17 @@ static bool read_side(Side *side, const TrainRequest *request, Error *error) {
     if (store->kind == side->kind->raw_kind ||
         (store->kind == FEATURE_HIDDEN && store->modality && !strcmp(store->modality, name)))
         return true;
-    return error_set(error, "%s: this is no stream of %ss to be given as --%s", side->path, name, name);
+    error_set(error, "%s: this is no stream of %ss to be given as --%s", side->path, name, name);
+    return file_kind_explain(side->path, error);
 }
 
 static bool read_vectors(TrainInputs *inputs, TrainRequest *request, Error *error) {
     inputs->vectors = read_store(request, request->items, error);
     if (!inputs->vectors) return false;
-    if (inputs->vectors->kind != FEATURE_VECTORS)
-        return error_set(error, "%s: --items takes a stream of item vectors", request->items);
+    if (inputs->vectors->kind != FEATURE_VECTORS) {
+        error_set(error, "%s: --items takes a stream of item vectors", request->items);
+        return file_kind_explain(request->items, error);
+    }
     request->settings.dim = (int64_t)inputs->vectors->width;
     return true;
 }

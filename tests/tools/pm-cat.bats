@@ -196,7 +196,7 @@ END
 
 @test "pm-cat: what is no stream is named for what it may be" {
     printf 'v1\tA text\n' > items.tsv
-    fails_with 1 'items.tsv: text, not a .pmt stream; texts of items become one by pm-tokenize' pm-cat items.tsv
+    fails_with 1 'items.tsv: not a .pmt stream but a text with TABs, as items.tsv (for pm-tokenize' pm-cat items.tsv
     fails_with 1 'missing.pmt: No such file' pm-cat missing.pmt
     fails_with 1 "$PWD: cannot be read: Is a directory" pm-cat "$PWD"
     : > empty.pmt
