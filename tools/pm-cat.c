@@ -1,4 +1,5 @@
 #include "core/file.h"
+#include "core/json_file.h"
 #include "core/log.h"
 #include "core/options.h"
 #include "stream/concatenate.h"
@@ -10,7 +11,7 @@
 
 static struct {
     bool header, keys, verify;
-    const char *select, *output;
+    const char *select, *show, *output;
 } arguments = {0};
 
 static Option options[] = {
@@ -30,6 +31,12 @@ static Option options[] = {
      .value = &arguments.keys,
      .unrecorded = true,
      .help = "print key, tensor, dtype and shape, a line a tensor"},
+    {.name = "show",
+     .kind = OPTION_TEXT,
+     .value = &arguments.show,
+     .argument = "GLOBS",
+     .unrecorded = true,
+     .help = "print the values of such records, a line a row"},
     {.name = "verify",
      .kind = OPTION_FLAG,
      .value = &arguments.verify,
@@ -40,7 +47,7 @@ static Option options[] = {
 
 static Program program = {
     .name = "pm-cat",
-    .usage = "[--header | --keys | --verify] [--select GLOBS] [-o FILE] [FILE.pmt…]",
+    .usage = "[--header | --keys | --show GLOBS | --verify] [--select GLOBS] [-o FILE] [FILE.pmt…]",
     .purpose =
         "Concatenates tensor streams of one kind, selects records from them, or looks into them. Parts of "
         "models become one model when their configurations agree and no tensor comes twice.",
@@ -91,12 +98,30 @@ static void print_keys(const Record *record) {
     putchar('\n');
 }
 
+/* Key and tensor before each row of its last dimension, the values with TABs between. */
+static void print_values(const Record *record) {
+    if (!key_matches(arguments.show, record)) return;
+    for (size_t i = 0; i < record->count; i++) {
+        const RecordTensor *tensor = &record->tensors[i];
+        const uint64_t count = record_tensor_elements(tensor);
+        const uint64_t width = tensor->dimensions ? tensor->shape[tensor->dimensions - 1] : 1;
+        for (uint64_t at = 0; at < count; at++) {
+            char value[DTYPE_VALUE_TEXT];
+            dtype_print_value(tensor->dtype, tensor->data, at, value);
+            if (at % width == 0) {
+                print_key(record);
+                printf("\t%s", tensor->name);
+            }
+            printf("\t%s%s", value, at % width == width - 1 ? "\n" : "");
+        }
+    }
+}
+
 static void print_header(const StreamReader *reader) {
     json_t *content = stream_reader_content(reader);
     json_t *lineage = header_lineage(stream_reader_header(reader), content);
     json_object_set_new(lineage, "records", json_integer((json_int_t)stream_reader_count(reader)));
-    json_dumpf(lineage, stdout, JSON_INDENT(2));
-    putchar('\n');
+    json_print(lineage, stdout);
     json_decref(lineage);
     json_decref(content);
 }
@@ -117,7 +142,10 @@ static bool look_into(const char *path, Error *error) {
     Record record;
     StreamStatus status;
     while ((status = stream_reader_next(reader, &record, error)) == STREAM_RECORD)
-        if (arguments.keys) print_keys(&record);
+        if (arguments.keys)
+            print_keys(&record);
+        else if (arguments.show)
+            print_values(&record);
     if (status == STREAM_END && arguments.header) print_header(reader);
     if (status == STREAM_END && arguments.verify) print_verdict(reader);
     stream_reader_close(reader);
@@ -140,12 +168,13 @@ static bool look_into_all(char **names, int count) {
 }
 
 static void check_usage(void) {
-    const int looks = arguments.header + arguments.keys + arguments.verify;
-    if (looks > 1) options_wrong_usage(&program, "only one of --header, --keys and --verify at a time");
+    const int looks = arguments.header + arguments.keys + arguments.verify + (arguments.show != NULL);
+    if (looks > 1)
+        options_wrong_usage(&program, "only one of --header, --keys, --show and --verify at a time");
     if (looks && arguments.output)
-        options_wrong_usage(&program, "-o is for streams, not for --header, --keys and --verify");
-    if (arguments.select && (arguments.header || arguments.verify))
-        options_wrong_usage(&program, "--select does not go with --header and --verify");
+        options_wrong_usage(&program, "-o is for streams, not for --header, --keys, --show and --verify");
+    if (arguments.select && (arguments.header || arguments.verify || arguments.show))
+        options_wrong_usage(&program, "--select does not go with --header, --show and --verify");
 }
 
 int main(int argc, char **argv) {
@@ -154,7 +183,8 @@ int main(int argc, char **argv) {
     check_usage();
     char **names = first < argc ? argv + first : standard;
     const int count = first < argc ? argc - first : 1;
-    if (arguments.header || arguments.keys || arguments.verify) return look_into_all(names, count) ? 0 : 1;
+    if (arguments.header || arguments.keys || arguments.show || arguments.verify)
+        return look_into_all(names, count) ? 0 : 1;
     Error error;
     if (join_files(names, count, &error)) return 0;
     log_error("%s", error.message);

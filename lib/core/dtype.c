@@ -1,6 +1,8 @@
 #include "core/dtype.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 static const struct {
     const char *name;
@@ -75,4 +77,25 @@ size_t dtype_find_not_finite(DType dtype, const void *values, size_t count) {
             if (!isfinite(chunk[i])) return done + i;
     }
     return count;
+}
+
+void dtype_print_value(DType dtype, const void *values, uint64_t place, char text[DTYPE_VALUE_TEXT]) {
+    /* A float of b bits of significand is told from its neighbours by 1 + ceil(b log10 2) digits. */
+    static const int digits[DTYPE_COUNT] = {[DTYPE_F32] = 9, [DTYPE_F16] = 5, [DTYPE_BF16] = 4};
+    const size_t size = dtype_size(dtype);
+    const unsigned char *at = (const unsigned char *)values + place * size;
+    if (dtype_is_float(dtype)) {
+        float value;
+        dtype_to_f32(dtype, at, &value, 1);
+        snprintf(text, DTYPE_VALUE_TEXT, "%.*g", digits[dtype], (double)value);
+    } else {
+        int64_t wide = 0;
+        int32_t narrow;
+        if (dtype == DTYPE_I32) {
+            memcpy(&narrow, at, sizeof narrow);
+            wide = narrow;
+        } else
+            memcpy(&wide, at, size);
+        snprintf(text, DTYPE_VALUE_TEXT, "%" PRId64, wide);
+    }
 }

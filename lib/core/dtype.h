@@ -23,6 +23,12 @@ void dtype_from_f32(DType dtype, const float *in, void *out, size_t count);
 /* The first of `count` elements of a float dtype that is not finite; `count` when there is none. */
 size_t dtype_find_not_finite(DType dtype, const void *values, size_t count);
 
+enum { DTYPE_VALUE_TEXT = 32 };
+
+/* Element `place` as text, a float with the digits that tell it from its neighbours. `values` may be
+ * unaligned. */
+void dtype_print_value(DType dtype, const void *values, uint64_t place, char text[DTYPE_VALUE_TEXT]);
+
 static inline float bf16_to_f32(uint16_t value) {
     const uint32_t bits = (uint32_t)value << 16;
     float result;

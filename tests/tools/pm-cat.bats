@@ -131,6 +131,36 @@ END
     [ "$(pm-cat --keys "$good/tensors-0.pmt")" = v1 ]
 }
 
+@test "pm-cat: --show prints values, a line a row, of every dtype" {
+    [ "$(pm-cat --show '*' "$good/tokens.pmt" | head -n 1 | cut -f 1,2)" = "$(pm-cat --keys "$good/tokens.pmt" | head -n 1 | cut -f 1,2)" ]
+    need_python
+    "$python" - "$pmt" > /dev/null <<'END'
+import os, sys
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
+import numpy, pmt
+with pmt.Writer("values.pmt", pmt.create_header("tensors")) as writer:
+    writer.write("f", {"value": numpy.array([[0.1, -2.5, 3e-20], [0, 1, float("inf")]], "f4")})
+    writer.write("i", {"value": numpy.array([7, -9], "i8"), "more": numpy.array([255], "u1")})
+    writer.write("s", {"value": numpy.array(5, "i4")})
+END
+    pm-cat --show '*' values.pmt > shown
+    printf 'f\tvalue\t0.100000001\t-2.5\t2.9999999e-20\nf\tvalue\t0\t1\tinf\n' > wanted
+    printf 'i\tvalue\t7\t-9\ni\tmore\t255\ns\tvalue\t5\n' >> wanted
+    diff shown wanted
+    [ "$(pm-cat --show s values.pmt)" = "$(tail -n 1 wanted)" ]
+    fails_with 2 "only one of" pm-cat --show s --keys values.pmt
+}
+
+@test "pm-cat: --header prints numbers as short as they read back the same" {
+    pm-synth data data --items 10 --users 10 --image-size 8 -q
+    pm-train-user --users data/users.tsv --catalog data/items.tsv --dim 8 --epochs 1 --lr 0.12345678901234567 --clip 1 -q -o m.pmt
+    pm-cat --header m.pmt > header
+    grep -q '"temperature": 0.1,\?$' header
+    grep -q '"lr": 0.12345678901234566,\?$' header
+    grep -q '"clip": 1.0,\?$' header
+    jq -e '.config.lr == 0.12345678901234567' header
+}
+
 @test "pm-cat: --select keeps what matches, and a part of a model is a model" {
     pm-cat --select 'user_encoder.*' "$good/model.pmt" > user.pmt 2> report
     grep -qx 'pm-cat: kept 1 of 2 records' report
