@@ -22,7 +22,7 @@ LINTERS        := clang-format clang-tidy cppcheck
 # just been installed and pkg-config knows them. make -n installs nothing.
 .DEFAULT_GOAL := all
 GOALS := $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out clean deps format help lint test-bare uninstall,$(GOALS)),)
+ifneq ($(filter-out clean deb deps format help lint test-bare uninstall,$(GOALS)),)
 ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
 include $(BUILD)/$(if $(filter-out all install manuals completion,$(GOALS)),packages,build-packages).mk
 endif
@@ -227,6 +227,23 @@ uninstall: ## remove what install copied
 	rm -f $(NAMES:%=$(DESTDIR)$(PREFIX)/bin/%) $(NAMES:%=$(DESTDIR)$(SHARE)/man/man1/%.1) \
 	    $(NAMES:%=$(DESTDIR)$(SHARE)/bash-completion/completions/%) $(NAMES:%=$(DESTDIR)$(SHARE)/zsh/site-functions/_%)
 	rm -rf $(DESTDIR)$(SHARE)/pm-tools $(DESTDIR)$(PREFIX)/lib/pm-tools
+
+# A source package and what it builds, by the same recipe that Debian's own machines run.
+VERSION := $(shell sed -n 's/.*PROJECT_VERSION "\(.*\)"/\1/p' lib/core/version.h)
+DEBIAN  := $(BUILD)/deb/pm-tools-$(VERSION)
+.PHONY: deb
+deb: ## a Debian source package and its binary: build/deb
+	@$(MAKE) --no-print-directory deps PACKAGES='$(BUILD_PACKAGES) debhelper dpkg-dev lintian'
+	@rm -rf $(BUILD)/deb && mkdir -p $(DEBIAN)
+	@git ls-files -z | tar -c --null --files-from=- | tar -x -C $(DEBIAN)
+	@cp -r tools/packaging/debian $(DEBIAN)
+	@sed -i -e 's/@BUILD_PACKAGES@/$(subst $(space),$(comma) ,$(filter-out gcc g++ make,$(BUILD_PACKAGES)))/' \
+	    -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C date -u -R -d @$${SOURCE_DATE_EPOCH:-$$(date +%s)})/" \
+	    $(DEBIAN)/debian/control $(DEBIAN)/debian/changelog
+	cd $(DEBIAN) && dpkg-buildpackage -us -uc
+	lintian --fail-on error $(BUILD)/deb/*.changes
+comma := ,
+space := $(subst ,, )
 
 # ---- The source itself ----
 
