@@ -156,8 +156,14 @@ include tests/fuzz/fuzz.mk
 .PHONY: plugins
 plugins: $(PLUGINS)
 
+# The example of the library, so that it goes on working.
+$(BUILD)/examples/%: $(BUILD)/formats/examples/%.c.o $(BUILD)/libpm.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+EXAMPLES := $(patsubst formats/examples/%.c,$(BUILD)/examples/%,$(wildcard formats/examples/*.c))
+
 .PHONY: units
-units: $(UNITS) $(BUILD)/lib/pm-cuda-on-host.so
+units: $(UNITS) $(EXAMPLES) $(BUILD)/lib/pm-cuda-on-host.so
 
 .PHONY: test
 test: ## set up, build, run all tests; the last line is "N passed, N failed"
@@ -212,8 +218,11 @@ SHARE  := $(PREFIX)/share
 SHARED := README.md LICENSE $(filter-out $(patsubst %/,%,$(wildcard pipelines/*/)),$(wildcard pipelines/* pipelines/*/*)) \
           $(wildcard lib/model/README.md formats/*.* formats/examples/*.*)
 
+HEADERS := $(patsubst lib/%,%,$(wildcard lib/*/*.h lib/*/*/*.h))
+VERSION := $(shell sed -n 's/.*PROJECT_VERSION "\(.*\)"/\1/p' lib/core/version.h)
+
 .PHONY: install uninstall
-install: all manuals completion ## tools to PREFIX/bin, plug-ins to PREFIX/lib, all that README.md names to PREFIX/share
+install: all manuals completion ## tools, man pages, completion, the library, and all that README.md names, under PREFIX
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(TOOLS)
 	$(if $(PLUGINS),install -D -t $(DESTDIR)$(PREFIX)/lib/pm-tools $(PLUGINS))
 	for file in $(SHARED); do \
@@ -222,14 +231,19 @@ install: all manuals completion ## tools to PREFIX/bin, plug-ins to PREFIX/lib, 
 	install -D -m 644 -t $(DESTDIR)$(SHARE)/man/man1 $(MANUALS)
 	install -D -m 644 -t $(DESTDIR)$(SHARE)/bash-completion/completions $(filter $(BUILD)/completion/bash/%,$(COMPLETION))
 	install -D -m 644 -t $(DESTDIR)$(SHARE)/zsh/site-functions $(filter $(BUILD)/completion/zsh/%,$(COMPLETION))
+	for file in $(HEADERS); do install -D -m 644 lib/$$file $(DESTDIR)$(PREFIX)/include/pm/$$file || exit; done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libpm.a
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' -e 's|@FLAGS@|$(filter -D% -I/%,$(CPPFLAGS)) -fopenmp|' \
+	    -e 's|@LIBS@|$(LDLIBS) $(LDFLAGS)|' tools/packaging/pm.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/pm.pc
 	@echo 'A pipeline: make -f $(SHARE)/pm-tools/pipelines/demo.mk'
 uninstall: ## remove what install copied
 	rm -f $(NAMES:%=$(DESTDIR)$(PREFIX)/bin/%) $(NAMES:%=$(DESTDIR)$(SHARE)/man/man1/%.1) \
 	    $(NAMES:%=$(DESTDIR)$(SHARE)/bash-completion/completions/%) $(NAMES:%=$(DESTDIR)$(SHARE)/zsh/site-functions/_%)
-	rm -rf $(DESTDIR)$(SHARE)/pm-tools $(DESTDIR)$(PREFIX)/lib/pm-tools
+	rm -rf $(DESTDIR)$(SHARE)/pm-tools $(DESTDIR)$(PREFIX)/lib/pm-tools $(DESTDIR)$(PREFIX)/include/pm \
+	    $(DESTDIR)$(PREFIX)/lib/libpm.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/pm.pc
 
 # A source package and what it builds, by the same recipe that Debian's own machines run.
-VERSION := $(shell sed -n 's/.*PROJECT_VERSION "\(.*\)"/\1/p' lib/core/version.h)
 DEBIAN  := $(BUILD)/deb/pm-tools-$(VERSION)
 .PHONY: deb
 deb: ## a Debian source package and its binary: build/deb
@@ -237,7 +251,7 @@ deb: ## a Debian source package and its binary: build/deb
 	@rm -rf $(BUILD)/deb && mkdir -p $(DEBIAN)
 	@git ls-files -z | tar -c --null --files-from=- | tar -x -C $(DEBIAN)
 	@cp -r tools/packaging/debian $(DEBIAN)
-	@sed -i -e 's/@BUILD_PACKAGES@/$(subst $(space),$(comma) ,$(filter-out gcc g++ make,$(BUILD_PACKAGES)))/' \
+	@sed -i -e 's/@BUILD_PACKAGES@/$(subst $(space),$(comma) ,$(filter-out gcc g++ make,$(BUILD_PACKAGES)))/g' \
 	    -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C date -u -R -d @$${SOURCE_DATE_EPOCH:-$$(date +%s)})/" \
 	    $(DEBIAN)/debian/control $(DEBIAN)/debian/changelog
 	cd $(DEBIAN) && dpkg-buildpackage -us -uc

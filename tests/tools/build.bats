@@ -5,7 +5,7 @@ setup() {
     mkdir -p lib/core tools bin
     cp "$PROJECT/Makefile" .
     ln -s "$PROJECT/tests" .
-    (cd "$PROJECT" && cp --parents lib/nn/*.h lib/nn/backend/*.h "$BATS_TEST_TMPDIR")
+    (cd "$PROJECT" && cp --parents lib/*/*.h lib/nn/backend/*.h "$BATS_TEST_TMPDIR")
     echo 'int one(void); int one(void) { return 1; }' > lib/core/one.c
     cat > tools/pm-one.c <<'TOOL'
 #include <stdio.h>
@@ -91,15 +91,20 @@ QUERY
 
 @test "what README.md names is installed, runs from there, and goes again" {
     for name in README.md LICENSE formats pipelines; do ln -s "$PROJECT/$name" .; done
-    mkdir lib/model tools/packaging
+    mkdir tools/packaging
     cp "$PROJECT/lib/model/README.md" lib/model
-    cp "$PROJECT"/tools/packaging/*.awk tools/packaging
+    cp "$PROJECT"/tools/packaging/*.* tools/packaging
     make install DESTDIR="$PWD/to" PREFIX=/usr > said
     [[ "$(tail -n 1 said)" == *"make -f /usr/share/pm-tools/pipelines/demo.mk" ]]
     to/usr/bin/pm-one > table
     mandoc -T lint -W style to/usr/share/man/man1/pm-one.1
     bash -n to/usr/share/bash-completion/completions/pm-one
     [ "$(head -n 1 to/usr/share/zsh/site-functions/_pm-one)" = "#compdef pm-one" ]
+    echo '#include "nn/backend/backend.h"' | cat - tools/pm-one.c > user.c
+    export PKG_CONFIG_PATH=$PWD/to/usr/lib/pkgconfig
+    gcc user.c $(pkg-config --define-variable=prefix="$PWD/to/usr" --cflags --libs pm) -o user
+    [ "$(./user)" = "$(cat table)" ]
+    [ "$(pkg-config --modversion pm)" = 1.0.0 ]
     cd to/usr/share/pm-tools
     for page in README.md formats/*.md; do
         for link in $(grep -o '](\([^)]*\))' "$page" | sed 's/](//; s/)//; s/#.*//' | grep -v '^http'); do

@@ -76,3 +76,18 @@ made() {
     done
     grep -qF "'--missing[an item without an image\: error, zero (black), skip]:WHAT:(error zero skip)'" _pm-imgpack
 }
+
+@test "the C example recommends what pm-recommend recommends" {
+    pm-synth data data --items 20 --users 15 --image-size 8 -q
+    pm-tokenize --bytes -q -o tokens.pmt data/items.tsv
+    jq '.hidden_size = 24 | .intermediate_size = 32' "$PROJECT/pipelines/configs/text-small.json" > text.json
+    pm-synth encoder text.json -q -o encoder.pmt
+    pm-encode-text --encoder encoder.pmt -q -o text.pmt tokens.pmt
+    pm-train-user --users data/users.tsv --text text.pmt --dim 16 --epochs 1 -q -o model.pmt
+    pm-fuse --model model.pmt --text text.pmt -q -o items.pmt
+    "$(dirname "$(command -v pm-cat)")/../examples/recommend" model.pmt items.pmt data/users.tsv 3 > from-c
+    pm-recommend --model model.pmt --items items.pmt --users data/users.tsv --top 3 -q > from-tool
+    [ "$(wc -l < from-c)" = 45 ]
+    diff from-c from-tool
+    [ "$(wc -l < "$PROJECT/formats/examples/recommend.c")" -le 40 ]
+}
