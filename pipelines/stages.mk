@@ -66,7 +66,7 @@ TRANSFER      ?= full
 # ---- The stages' commands. Any other program takes the place of one that reads the same and has -o FILE ----
 # The line that a stage ends in: items.tsv or a stream on standard input, or the store of images as an operand.
 TOKENIZE     ?= pm-tokenize $(tokenizer) --max-tokens $(call the,MAX_TOKENS)
-IMGPACK      ?= pm-imgpack --size $(call the,IMAGE_SIZE) --missing $(call the,MISSING) --broken $(call the,BROKEN)
+IMGPACK      ?= pm-imgpack --resume --size $(call the,IMAGE_SIZE) --missing $(call the,MISSING) --broken $(call the,BROKEN)
 ENCODE_TEXT  ?= pm-encode-text --encoder $(call encoder,TEXT) --blocks $(call the,TEXT_BLOCKS) --dtype $(call the,DTYPE)
 ENCODE_IMAGE ?= pm-encode-image --encoder $(call encoder,IMAGE) --blocks $(call the,IMAGE_BLOCKS) \
                 --dtype $(call the,DTYPE)
@@ -185,7 +185,8 @@ endef
 
 define image_streams
 $(call stage,$(out)/images.lmdb,$(call the,ITEMS) $(call the,IMAGES),
-  $(IMGPACK) --images $(call the,IMAGES) --items $(call the,ITEMS) -o $(out)/images.lmdb)
+  $(IMGPACK) --images $(call the,IMAGES) --items $(call the,ITEMS) -o $(out)/images.lmdb,
+  $(out)/images.lmdb.part)
 $(if $(call frozen,IMAGE),$(call make_encoder,IMAGE)
   $(call stage,$(out)/image.pmt,$(out)/images.lmdb $(call encoder,IMAGE),
     $(ENCODE_IMAGE) -o $(out)/image.pmt $(out)/images.lmdb))

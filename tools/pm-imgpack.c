@@ -42,12 +42,12 @@ static Option options[] = {
      .kind = OPTION_PATH,
      .value = &arguments.tar,
      .argument = "FILE",
-     .help = "or a tar file of them, as WebDataset's; - is standard input"},
+     .help = "or a tar file of them (WebDataset); -: standard input"},
     {.name = "pickled",
      .kind = OPTION_PATH,
      .value = &arguments.pickled,
      .argument = "LMDB",
-     .help = "or PMMRec's LMDB of pickled images; item v12 is its key 12"},
+     .help = "or PMMRec's LMDB of pickles; item v12 is its key 12"},
     {.name = "items",
      .kind = OPTION_PATH,
      .value = &arguments.items,
@@ -72,7 +72,7 @@ static Option options[] = {
      .value = &arguments.shortest_edge,
      .argument = "N",
      .maximum = 1 << 14,
-     .help = "keep proportions: the shorter side to N, the middle cut out"},
+     .help = "the shorter side to N, and the middle of that"},
     {.name = "encoder",
      .kind = OPTION_PATH,
      .value = &arguments.encoder,
@@ -83,13 +83,13 @@ static Option options[] = {
      .value = &arguments.missing,
      .argument = "WHAT",
      .choices = "error|zero|skip",
-     .help = "an item without an image: error, zero (black), skip"},
+     .help = "items without image: error, zero (black), skip"},
     {.name = "broken",
      .kind = OPTION_TEXT,
      .value = &arguments.broken,
      .argument = "WHAT",
      .choices = "error|zero|skip",
-     .help = "an image that cannot be read: error, zero, skip"},
+     .help = "images that cannot be read: error, zero, skip"},
     {.name = "resume",
      .kind = OPTION_FLAG,
      .value = &arguments.resume,
@@ -110,12 +110,11 @@ static Option options[] = {
 static Program program = {
     .name = "pm-imgpack",
     .usage =
-        "(--images DIR|--list FILE|--tar FILE|--pickled LMDB) --items I -o OUT\n"
+        "(--images DIR|--list F|--tar F|--pickled DB) --items I -o OUT\n"
         "       pm-imgpack --join A.lmdb B.lmdb... -o OUT",
     .purpose =
-        "Decodes the image of each item (JPEG, PNG or WebP, by content), resizes it as Pillow's "
-        "bilinear filter does, and packs all in one LMDB file that pm-encode-image and "
-        "pm-train-user read.",
+        "Decodes the image of each item (JPEG, PNG, WebP), resizes it as Pillow "
+        "does, and packs all in one LMDB file, for pm-encode-image and pm-train-user.",
     .example = "  pm-imgpack --images posters/ --items items.tsv --missing zero -o images.lmdb",
     .options = options,
 };

@@ -108,7 +108,7 @@ static const Option own_options[] = {
 
 static Program program = {
     .name = "pm-train-user",
-    .usage = "--users U (--text T | --image I | --items V | --catalog C) -o MODEL",
+    .usage = "--users U (--text T|--image I|--items V|--catalog C) -o M",
     .purpose =
         "Trains a recommender on behaviours: user encoder, fusion, projections, and the "
         "encoder blocks above K.",

@@ -74,7 +74,7 @@ made() {
         zsh -n "_$tool"
         [ "$(grep -c '^    .*\\$' "_$tool")" = "$($tool --option-table | grep -c '^option')" ]
     done
-    grep -qF "'--missing[an item without an image\: error, zero (black), skip]:WHAT:(error zero skip)'" _pm-imgpack
+    grep -qF "'--missing[items without image\: error, zero (black), skip]:WHAT:(error zero skip)'" _pm-imgpack
 }
 
 @test "the C example recommends what pm-recommend recommends" {
