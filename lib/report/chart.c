@@ -1,14 +1,11 @@
 #include "report/chart.h"
 
-#include "core/file.h"
 #include "core/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* gnuplot knows no names for what a page decides, so colours that nobody uses stand for them: red and green
  * are marks, blue says which. */
@@ -74,23 +71,22 @@ static char *give_colours(const char *svg) {
     return text;
 }
 
-/* gnuplot reads the script from a file, since nobody would read its answer while it is still being told. */
+/* gnuplot reads the script from a file, since nobody would read its answer while it is still being told. The
+ * file has no name, so that nothing is left of it. */
 static char *run_gnuplot(const char *script, Error *error) {
-    char path[] = "/tmp/pm-report.XXXXXX", command[64];
-    const int descriptor = mkstemp(path);
-    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-    if (!file) {
-        error_set_errno(error, "cannot write %s", path);
+    char command[64];
+    FILE *file = tmpfile();
+    if (!file || fputs(script, file) == EOF || fflush(file)) {
+        error_set_errno(error, "cannot write a temporary file for gnuplot");
+        if (file) fclose(file);
         return NULL;
     }
-    fputs(script, file);
-    fclose(file);
-    snprintf(command, sizeof command, "gnuplot %s 2>&1", path);
+    snprintf(command, sizeof command, "gnuplot /dev/fd/%d 2>&1", fileno(file));
     FILE *pipe = popen(command, "r");
     char *svg = memory_need(SVG_LIMIT, 1);
     const size_t size = pipe ? fread(svg, 1, SVG_LIMIT - 1, pipe) : 0;
     const int status = pipe ? pclose(pipe) : -1;
-    unlink(path);
+    fclose(file);
     svg[size] = 0;
     if (!status && strstr(svg, "</svg>")) return svg;
     error_set(error, "gnuplot cannot draw (Debian's package gnuplot-nox has it): %.200s", svg);

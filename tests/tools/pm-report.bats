@@ -165,3 +165,10 @@ END
         [ "${#lines[@]}" -eq 1 ]
     done
 }
+
+@test "without gnuplot, or one that fails, there is no page and it is said" {
+    mkdir out-bin
+    printf '#!/bin/sh\necho no terminal; exit 1\n' > out-bin/gnuplot
+    chmod +x out-bin/gnuplot
+    PATH=$PWD/out-bin:$PATH refuses "gnuplot-nox" "no terminal" -- pm-report -q runs/other -o out.pmt
+}
