@@ -42,8 +42,10 @@ static void put_start(FILE *script, const char *id, const char *title, int width
 
 /* "rgb(  1,   2, 100)" as gnuplot writes it. */
 static const char *after_mark(const char *at, int *mark) {
+    char start[24] = "";
     int red, green, size = 0;
-    if (sscanf(at, "rgb(%d,%d,%d)%n", &red, &green, mark, &size) < 3 || !size || red != MARK_RED ||
+    strncpy(start, at, sizeof start - 1);
+    if (sscanf(start, "rgb(%d,%d,%d)%n", &red, &green, mark, &size) < 3 || !size || red != MARK_RED ||
         green != MARK_GREEN)
         return NULL;
     return at + size;

@@ -42,9 +42,10 @@ bool report_put_page(const Report *report, FILE *page, Error *error);
 /* "< 0.001" or three decimals. */
 void report_put_p(FILE *out, double p);
 
-/* The epochs of the run of a group that trained longest, the best of them by validation HR@10 and its number
- * of epochs; 0 of 0 when nothing was logged. */
+/* The first run of a group with logged epochs; NULL: there is none. */
 const Run *report_logged_run(const RunGroup *group);
+
+/* The one with the highest validation HR@10. */
 int64_t report_best_epoch(const Run *run);
 
 #endif
