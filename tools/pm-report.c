@@ -40,11 +40,12 @@ static Program program = {
     .name = "pm-report",
     .usage = "RUN... [-o REPORT.html]",
     .purpose =
-        "Puts runs side by side: a table, and a page with curves, recommendations and lineage. A RUN\n"
-        "is a folder as the pipelines make them: log.jsonl, valid.json, test.json, ranks.tsv,\n"
-        "model.pmt, items.pmt, as far as they are there; or one with such folders called seed-....\n"
-        "Others are compared with the first, user by user: the difference of HR@10, in standard\n"
-        "errors, its 95 % interval (bootstrap), and p of a paired randomisation test.",
+        "Puts runs side by side: a table, and a page with curves, recommendations and\n"
+        "lineage. A RUN is a folder as the pipelines make them, with log.jsonl,\n"
+        "valid.json, test.json, ranks.tsv, model.pmt and items.pmt as far as they are\n"
+        "there, or one with such folders called seed-... All are compared with the\n"
+        "first, user by user: the difference of HR@10, in standard errors, its 95 %\n"
+        "interval (bootstrap), and p of a paired randomisation test.",
     .example = "  pm-report build/demo/modal build/demo/popularity -o report.html",
     .options = options,
 };
