@@ -33,7 +33,7 @@ static void put_difference(const Estimate *d, FILE *page) {
 static void put_epochs(const RunGroup *group, FILE *page) {
     const Run *run = report_logged_run(group);
     if (run)
-        fprintf(page, "<td>%" PRId64 " of %" PRId64 "</td>", report_best_epoch(run),
+        fprintf(page, "<td>%" PRId64 " of %" PRId64 "</td>", report_kept_epoch(run),
                 run->epochs[run->epoch_count - 1].epoch);
     else
         fputs("<td class=\"soft\">–</td>", page);
@@ -64,7 +64,7 @@ void page_put_table(const Report *report, FILE *page) {
         page);
     html_put_text(page, report->rows[0].group.name);
     fputs(
-        "</th><th>standard errors</th><th>95 % interval</th><th>p</th><th>best "
+        "</th><th>standard errors</th><th>95 % interval</th><th>p</th><th>kept "
         "epoch</th></tr></thead>\n<tbody>\n",
         page);
     for (size_t i = 0; i < report->count; i++)

@@ -21,7 +21,9 @@ const Run *report_logged_run(const RunGroup *group) {
     return NULL;
 }
 
-int64_t report_best_epoch(const Run *run) {
+int64_t report_kept_epoch(const Run *run) {
+    const json_t *kept = json_object_get(run->header, "epoch");
+    if (json_is_integer(kept)) return (int64_t)json_integer_value(kept);
     int64_t best = 0;
     double hits = -1;
     for (size_t i = 0; i < run->epoch_count; i++)

@@ -45,7 +45,7 @@ void report_put_p(FILE *out, double p);
 /* The first run of a group with logged epochs; NULL: there is none. */
 const Run *report_logged_run(const RunGroup *group);
 
-/* The one with the highest validation HR@10. */
-int64_t report_best_epoch(const Run *run);
+/* Whose model was kept: as the model says, or without it the one with the highest validation HR@10. */
+int64_t report_kept_epoch(const Run *run);
 
 #endif

@@ -28,15 +28,15 @@ static double number_of(const json_t *object, const char *key) {
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-/* A line with "valid" ends an epoch; of an epoch that was trained again the last one counts. */
+/* A line of an epoch has its mean loss; of an epoch that was trained again the last one counts. */
 static void take_log_line(Run *run, const json_t *line) {
-    const json_t *valid = json_object_get(line, "valid");
     const int64_t epoch = json_integer_value(json_object_get(line, "epoch"));
-    if (!valid) return;
+    if (!json_object_get(line, "mean_loss")) return;
     while (run->epoch_count && run->epochs[run->epoch_count - 1].epoch >= epoch)
         run->epoch_count--;
     run->epochs = memory_grow(run->epochs, &run->epoch_capacity, run->epoch_count + 1, sizeof *run->epochs);
-    run->epochs[run->epoch_count++] = (Epoch){epoch, number_of(line, "mean_loss"), number_of(valid, "HR@10")};
+    run->epochs[run->epoch_count++] =
+        (Epoch){epoch, number_of(line, "mean_loss"), number_of(json_object_get(line, "valid"), "HR@10")};
 }
 
 typedef bool TakeLine(Run *run, const Line *line, Error *error);

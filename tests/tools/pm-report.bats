@@ -25,6 +25,7 @@ setup_file() {
         echo "{\"step\":$epoch,\"epoch\":$epoch,\"loss\":9}"
         echo "{\"epoch\":$epoch,\"mean_loss\":$((4 - epoch)).5,\"valid\":{\"HR@10\":0.$((epoch == 2 ? 4 : 3))}}"
     done > runs/other/log.jsonl
+    echo '{"epoch":4,"mean_loss":0.5,"lr":1e-3}' >> runs/other/log.jsonl # not validated
     head -n 2 runs/other/log.jsonl > runs/one/log.jsonl
 }
 
@@ -67,7 +68,7 @@ END
     grep -q '^Films & "more" <b> $' out-words
     grep -q '^30 users, each tested with the last item against 40 items' out-words
     grep -q '^two 2 seeds 0.3000 0.2000 … 0.4000 0.3000 0.2000 … 0.4000 – ' out-words
-    grep -q '^other 0.5000 0.2500 +0.2000 .* 2 of 3 *$' out-words
+    grep -q '^other 0.5000 0.2500 +0.2000 .* 2 of 4 *$' out-words
     grep -q '^popularity 0.1000 0.1000 -0.2000 ' out-words
     grep -q '^Validation: Films & "more" <b>' out-words
     grep -q '^Training: Films & "more" <b>' out-words
@@ -98,7 +99,7 @@ assert len({y for _, y in level}) == 1, level
 assert abs((level[0][1] - curve[0][1]) / step - 0.15) < 0.002, (level, curve)
 assert level[0][0] < curve[0][0] and level[-1][0] > curve[2][0]
 loss = points(1, 2)
-assert loss[0][1] < loss[1][1] < loss[2][1] and abs(loss[0][1] + loss[2][1] - 2 * loss[1][1]) < 0.05, loss
+assert len(loss) == 4 and loss[0][1] < loss[1][1] < loss[2][1] < loss[3][1] and abs(loss[0][1] + loss[2][1] - 2 * loss[1][1]) < 0.05, loss
 END
 }
 
@@ -156,7 +157,7 @@ END
     echo '{"epoch":1' > out-bad/log.jsonl
     refuses out-bad/log.jsonl:1 -- pm-report out-bad
     printf 'u\t1\nu\t2\n' > out-bad/ranks.tsv
-    echo '{"epoch":1,"valid":{"HR@10":0}}' > out-bad/log.jsonl
+    echo '{"epoch":1,"mean_loss":null,"valid":{"HR@10":0}}' > out-bad/log.jsonl
     refuses out-bad/ranks.tsv:2 "line 1" -- pm-report out-bad
     refuses "none of the runs" -- pm-report runs/other --users users.tsv -o out.pmt
     for options in "" "runs/one --users users.tsv" "runs/one --catalog items.tsv -o out.html"; do
