@@ -87,6 +87,8 @@ static const Setting table[] = {
     {"image-config", OPTION_PATH, AT(image_config), 0, 0, "FILE",
      .help = "config.json of the image encoder in --init"},
     {"weight-decay", OPTION_REAL, AT(weight_decay), 0, 1e3, "R", .help = "outside the encoders' blocks"},
+    {"sparse-updates", OPTION_FLAG, AT(sparse_updates), 0, 0, NULL,
+     .help = "ID tower: a step moves only the rows of its items"},
     {"dropout", OPTION_REAL, AT(dropout), 0, 0.99, "P", .help = "in fusion, user encoder and text blocks"},
     {"clip", OPTION_REAL, AT(clip), 0, 1e9, "NORM", .help = "largest gradient norm; 0: no limit"},
     {"schedule", OPTION_CHOICE, AT(schedule), 0, 0, "NAME", .help = "step, cosine, linear, constant",

@@ -25,6 +25,7 @@ typedef struct Settings {
     double lr, text_lr, image_lr, weight_decay, dropout, clip, temperature, shuffle_rate, replace_rate;
     double warmup;
     const char *device, *dtype;
+    bool sparse_updates;
 } Settings;
 
 /* The defaults: the paper's, where it names them. */

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 
 #include <math.h>
+#include <string.h>
 
 void optimizer_create(Optimizer *optimizer, const ParameterSet *set) {
     const Backend *backend = set->backend;
@@ -22,6 +23,62 @@ void optimizer_free(Optimizer *optimizer) {
     *optimizer = (Optimizer){0};
 }
 
+/* ---- Parameters that are moved by rows ---- */
+
+/* `rows` of the host, rising, and the same uploaded. */
+static RowChoice choose_rows(Optimizer *optimizer, const uint32_t *rows, size_t count) {
+    uint32_t *uploaded = arena_take(optimizer->scratch, count, sizeof *uploaded);
+    optimizer->backend->memory->upload(count * sizeof *rows, rows, uploaded);
+    return (RowChoice){count, rows, uploaded};
+}
+
+static RowChoice choose_touched(Optimizer *optimizer, Parameter *parameter) {
+    size_t count;
+    const uint32_t *rows = row_updates_sort(parameter->row_updates, &count);
+    return choose_rows(optimizer, rows, count);
+}
+
+static void settle(Optimizer *optimizer, Parameter *parameter) {
+    RowUpdates *updates = parameter->row_updates;
+    row_updates_catch_up(updates, (RowChoice){parameter->rows, NULL, NULL}, parameter_row_table(parameter),
+                         optimizer->backend, optimizer->scratch);
+    updates->moves = 0;
+    memset(updates->known, 0, updates->rows * sizeof *updates->known);
+    parameter_changed(parameter);
+}
+
+void optimizer_settle(Optimizer *optimizer, ParameterSet *set) {
+    arena_reset(optimizer->scratch);
+    for (size_t i = 0; i < set->count; i++)
+        if (set->list[i]->row_updates) settle(optimizer, set->list[i]);
+}
+
+static void move_rows(Optimizer *optimizer, Parameter *parameter, AdamW step) {
+    RowUpdates *updates = parameter->row_updates;
+    if (updates->moves && updates->last.keep != step.keep) settle(optimizer, parameter);
+    const RowChoice choice = choose_touched(optimizer, parameter);
+    row_updates_catch_up(updates, choice, parameter_row_table(parameter), optimizer->backend,
+                         optimizer->scratch);
+    step.rows = choice.uploaded;
+    step.columns = parameter->columns;
+    step.count = choice.count * parameter->columns;
+    optimizer->backend->optimizer->adamw(&step);
+    row_updates_move(updates, choice, &step);
+}
+
+static void add_squares_of_rows(Optimizer *optimizer, Parameter *parameter, double *total) {
+    const Backend *backend = optimizer->backend;
+    const ArenaMark mark = arena_mark(optimizer->scratch);
+    const RowChoice choice = choose_touched(optimizer, parameter);
+    const size_t count = choice.count * parameter->columns;
+    float *gathered = arena_take(optimizer->scratch, count, sizeof *gathered);
+    backend->rows->gather(choice.count, parameter->columns, parameter->gradient, choice.uploaded, gathered);
+    backend->optimizer->sum_of_squares(count, gathered, total, optimizer->scratch);
+    arena_rewind(optimizer->scratch, mark);
+}
+
+/* ---- A step ---- */
+
 /* What all gradients are multiplied with, in the backend's memory; *norm is theirs after `scale`. */
 static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double scale, double clip,
                           double *norm) {
@@ -30,8 +87,10 @@ static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double 
     float *factor = arena_take(optimizer->scratch, 1, sizeof *factor);
     backend->memory->fill(2, 0, (float *)(void *)total);
     for (size_t i = 0; i < set->count; i++) {
-        const Parameter *parameter = set->list[i];
-        if (parameter->touched)
+        Parameter *parameter = set->list[i];
+        if (parameter->touched && parameter->row_updates)
+            add_squares_of_rows(optimizer, parameter, total);
+        else if (parameter->touched)
             backend->optimizer->sum_of_squares(parameter->count, parameter->gradient, total,
                                                optimizer->scratch);
     }
@@ -41,24 +100,33 @@ static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double 
     return factor;
 }
 
-static void move(const Optimizer *optimizer, Parameter *parameter, uint64_t step, GroupRate rate,
+AdamW optimizer_move(const Optimizer *optimizer, float keep, float step_size, float root) {
+    return (AdamW){.beta1 = (float)optimizer->beta1,
+                   .rest1 = (float)(1 - optimizer->beta1),
+                   .beta2 = (float)optimizer->beta2,
+                   .rest2 = (float)(1 - optimizer->beta2),
+                   .epsilon = (float)optimizer->epsilon,
+                   .keep = keep,
+                   .step_size = step_size,
+                   .root = root};
+}
+
+static void move(Optimizer *optimizer, Parameter *parameter, uint64_t step, GroupRate rate,
                  const float *factor) {
     const double bias1 = 1 - pow(optimizer->beta1, (double)step);
     const double bias2 = 1 - pow(optimizer->beta2, (double)step);
-    optimizer->backend->optimizer->adamw(&(AdamW){.count = parameter->count,
-                                                  .value = parameter->value,
-                                                  .first = parameter->first_moment,
-                                                  .second = parameter->second_moment,
-                                                  .gradient = parameter->gradient,
-                                                  .factor = factor,
-                                                  .beta1 = (float)optimizer->beta1,
-                                                  .rest1 = (float)(1 - optimizer->beta1),
-                                                  .beta2 = (float)optimizer->beta2,
-                                                  .rest2 = (float)(1 - optimizer->beta2),
-                                                  .epsilon = (float)optimizer->epsilon,
-                                                  .keep = (float)(1 - rate.learning_rate * rate.weight_decay),
-                                                  .step_size = (float)(rate.learning_rate / bias1),
-                                                  .root = (float)(1 / sqrt(bias2))});
+    AdamW all = optimizer_move(optimizer, (float)(1 - rate.learning_rate * rate.weight_decay),
+                               (float)(rate.learning_rate / bias1), (float)(1 / sqrt(bias2)));
+    all.count = parameter->count;
+    all.value = parameter->value;
+    all.first = parameter->first_moment;
+    all.second = parameter->second_moment;
+    all.gradient = parameter->gradient;
+    all.factor = factor;
+    if (parameter->row_updates)
+        move_rows(optimizer, parameter, all);
+    else
+        optimizer->backend->optimizer->adamw(&all);
     parameter_changed(parameter);
 }
 

@@ -27,4 +27,10 @@ void optimizer_free(Optimizer *optimizer);
 double optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT],
                       double scale, double clip);
 
+/* A move with these factors and the optimizer's own, of nothing yet. */
+AdamW optimizer_move(const Optimizer *optimizer, float keep, float step_size, float root);
+
+/* Makes up for all that rows owe (row_updates.h): to be called before values are read but by training. */
+void optimizer_settle(Optimizer *optimizer, ParameterSet *set);
+
 #endif

@@ -21,6 +21,7 @@ ParameterSet *parameter_set_create(void) {
 
 static void parameter_destroy(const ParameterSet *set, Parameter *parameter) {
     parameter_release_memory(set, parameter);
+    row_updates_destroy(parameter->row_updates);
     set->backend->release_packing(&parameter->packing);
     free(parameter->parts);
     free(parameter);
@@ -117,6 +118,20 @@ void parameter_touch(Parameter *parameter) {
     parameter->touched = true;
     for (size_t i = 0; i < parameter->part_count; i++)
         parameter->parts[i]->touched = true;
+}
+
+void parameter_update_by_rows(Parameter *parameter) {
+    if (!parameter->row_updates) parameter->row_updates = row_updates_create(parameter->rows);
+}
+
+RowTable parameter_row_table(const Parameter *parameter) {
+    return (RowTable){parameter->columns, parameter->value, parameter->first_moment,
+                      parameter->second_moment};
+}
+
+void parameter_touch_rows(Parameter *parameter, const uint32_t *rows, size_t count) {
+    parameter_touch(parameter);
+    if (parameter->row_updates) row_updates_touch(parameter->row_updates, rows, count);
 }
 
 Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size) {

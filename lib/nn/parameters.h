@@ -7,6 +7,7 @@
 #include "core/name_table.h"
 #include "core/random.h"
 #include "nn/backend/backend.h"
+#include "nn/row_updates.h"
 #include "stream/record.h"
 
 typedef enum InitialValue {
@@ -34,10 +35,11 @@ struct Parameter {
     bool loaded;  /* its value came from a file */
     bool touched; /* this step gave it a gradient */
     bool trainable;
-    Parameter *whole;  /* the matrix that this one's memory is a part of, or NULL: parameter_join */
-    Parameter **parts; /* of a whole */
-    size_t part_count; /* 0: no whole */
-    Packing packing;   /* of a matrix */
+    RowUpdates *row_updates; /* NULL: a step moves all of it */
+    Parameter *whole;        /* the matrix that this one's memory is a part of, or NULL: parameter_join */
+    Parameter **parts;       /* of a whole */
+    size_t part_count;       /* 0: no whole */
+    Packing packing;         /* of a matrix */
 };
 
 /* A tensor that no part of the model in memory uses, kept as it came so that nothing of a model is lost. */
@@ -87,6 +89,16 @@ Matrix parameter_matrix(Parameter *parameter);
 
 /* Notes that this step gives it, and the parts that it has, a gradient. */
 void parameter_touch(Parameter *parameter);
+
+/* Makes steps move only the rows that got a gradient: see row_updates.h. For a table that nothing reads but
+ * embedding_sum. */
+void parameter_update_by_rows(Parameter *parameter);
+
+/* Its values and moments, for row_updates_catch_up. */
+RowTable parameter_row_table(const Parameter *parameter);
+
+/* As parameter_touch, of rows, which are the host's, rising, each once. */
+void parameter_touch_rows(Parameter *parameter, const uint32_t *rows, size_t count);
 
 Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size);
 

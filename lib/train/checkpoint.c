@@ -52,6 +52,28 @@ static RecordTensor state(const ParameterSet *set, size_t place, const char *nam
     return tensor;
 }
 
+/* What rows of a parameter owe that is moved by rows: nn/row_updates.h. */
+typedef struct Owed {
+    int32_t *moves; /* [rows], to be freed */
+    float last[3];
+} Owed;
+
+static Owed owed_create(const RowUpdates *updates) {
+    if (!updates) return (Owed){0};
+    const AdamW *last = &updates->last;
+    Owed owed = {memory_need(updates->rows, sizeof(int32_t)), {last->keep, last->step_size, last->root}};
+    for (size_t i = 0; i < updates->rows; i++)
+        owed.moves[i] = (int32_t)(updates->moves - updates->known[i]);
+    return owed;
+}
+
+static void add_owed(Record *record, const Parameter *parameter, const Owed *owed) {
+    if (!owed->moves) return;
+    record->tensors[record->count++] =
+        record_tensor("owed", DTYPE_I32, owed->moves, 1, (uint64_t)parameter->rows);
+    record->tensors[record->count++] = record_tensor("last", DTYPE_F32, owed->last, 1, (uint64_t)3);
+}
+
 static bool put_parameter(const Trainer *trainer, size_t number, StreamWriter *writer, Error *error) {
     const ParameterSet *set = trainer->recommender->parameters;
     const Parameter *p = set->list[number];
@@ -65,7 +87,11 @@ static bool put_parameter(const Trainer *trainer, size_t number, StreamWriter *w
         record.tensors[record.count++] = state(set, 3, "gradient", p, p->gradient);
     if (writes_kept(trainer))
         record.tensors[record.count++] = state(set, 4, "kept", p, trainer_kept(trainer)->values[number]);
-    return stream_writer_put(writer, &record, error);
+    Owed owed = owed_create(p->row_updates);
+    add_owed(&record, p, &owed);
+    const bool fine = stream_writer_put(writer, &record, error);
+    free(owed.moves);
+    return fine;
 }
 
 bool checkpoint_write(Trainer *trainer, Error *error) {
@@ -98,10 +124,39 @@ static bool take_values(const ParameterSet *set, const Record *record, const cha
     return true;
 }
 
+/* The rows that have a gradient. */
+static void touch_rows(const ParameterSet *set, Parameter *parameter) {
+    const float *gradient = parameter_set_read(set, 0, parameter->gradient, parameter->count);
+    for (uint32_t row = 0; row < parameter->rows; row++)
+        for (size_t i = row * parameter->columns; i < (row + 1) * parameter->columns; i++)
+            if (gradient[i] != 0) {
+                parameter_touch_rows(parameter, &row, 1);
+                break;
+            }
+}
+
 static bool take_gradient(const ParameterSet *set, const Record *record, Parameter *parameter, Error *error) {
     if (!record_find(record, "gradient")) return true;
     parameter_touch(parameter);
-    return take_values(set, record, "gradient", parameter, parameter->gradient, error);
+    if (!take_values(set, record, "gradient", parameter, parameter->gradient, error)) return false;
+    if (parameter->row_updates) touch_rows(set, parameter);
+    return true;
+}
+
+static bool take_owed(const Optimizer *optimizer, const Record *record, Parameter *parameter, Error *error) {
+    if (!parameter->row_updates) return true;
+    const RecordTensor *moves = record_need(record, "owed", DTYPE_I32, 1, error);
+    const RecordTensor *last = moves ? record_need(record, "last", DTYPE_F32, 1, error) : NULL;
+    if (!last) return false;
+    if (moves->shape[0] != parameter->rows || last->shape[0] != 3)
+        return error_set(error, "what rows of %s owe is not of its rows", parameter->name);
+    Owed owed = {memory_need(parameter->rows, sizeof(int32_t)), {0}};
+    memcpy(owed.moves, moves->data, parameter->rows * sizeof *owed.moves);
+    memcpy(owed.last, last->data, sizeof owed.last);
+    const AdamW move = optimizer_move(optimizer, owed.last[0], owed.last[1], owed.last[2]);
+    const bool fine = row_updates_restore(parameter->row_updates, owed.moves, &move);
+    free(owed.moves);
+    return fine || error_set(error, "what rows of %s owe contradicts itself", parameter->name);
 }
 
 /* The model that is kept, where there is one; of the last epoch it may be the parameters themselves. */
@@ -131,7 +186,8 @@ static bool take_record(Trainer *trainer, const Record *record, bool *taken, Err
     if (!take_values(set, record, "value", p, p->value, error) ||
         !take_values(set, record, "first_moment", p, p->first_moment, error) ||
         !take_values(set, record, "second_moment", p, p->second_moment, error) ||
-        !take_gradient(set, record, p, error) || !take_kept(trainer, record, number, error))
+        !take_gradient(set, record, p, error) || !take_owed(&trainer->optimizer, record, p, error) ||
+        !take_kept(trainer, record, number, error))
         return false;
     parameter_changed(p);
     return true;

@@ -47,6 +47,8 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     trainer->rates[GROUP_REST] = (GroupRate){settings->lr, settings->weight_decay};
     parameter_set_move(recommender->parameters, backend);
     parameter_set_make_trainable(recommender->parameters);
+    if (recommender->item_table && settings->sparse_updates)
+        parameter_update_by_rows(recommender->item_table);
     optimizer_create(&trainer->optimizer, recommender->parameters);
     int64_t log_bytes = TRAINING_LOG_NEW;
     if (!validation_plan(&trainer->plan, settings, behaviours, error) ||
@@ -249,6 +251,7 @@ static bool finish_epoch(Trainer *trainer, double started, Error *error) {
     const bool validated = is_validated(trainer, trainer->epoch + 1);
     const double trained = progress_clock();
     Metrics metrics;
+    optimizer_settle(&trainer->optimizer, trainer->recommender->parameters);
     check_parameters(trainer);
     if (*trainer->divergence) return true;
     if (validated && !validation_run(trainer, &metrics, error)) return false;

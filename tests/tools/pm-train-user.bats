@@ -62,6 +62,28 @@ train_text() {
     cmp out-a.jsonl out-b.jsonl
 }
 
+@test "an ID tower of which only the rows in use are moved goes on to the same bytes" {
+    by_rows() {
+        pm-train-user -q --users users.tsv --catalog items.tsv --tower id --dim 16 --batch-size 2 --accumulate 2 \
+            --sparse-updates --epochs 60 --threads 1 "$@"
+    }
+    by_rows --log out-a.jsonl --checkpoint out-a -o out-a.pmt
+    by_rows --log out-b.jsonl --checkpoint out-b -o out-b.pmt &
+    for i in {1..500}; do
+        [ -e out-b ] && break
+        sleep 0.02
+    done
+    kill -TERM $!
+    wait $! || true
+    by_rows --log out-b.jsonl --checkpoint out-b -o out-b.pmt
+    cmp out-a.pmt out-b.pmt
+    cmp out-a.jsonl out-b.jsonl
+    pm-train-user -q --users users.tsv --catalog items.tsv --tower id --dim 16 --batch-size 2 --accumulate 2 \
+        --epochs 60 --threads 1 --log out-whole.jsonl -o out-whole.pmt
+    jq -e -s '[.[] | select(.epoch == 60) | .mean_loss // empty] | (.[0] - .[1]) / .[0] | fabs < 0.02' \
+        out-a.jsonl out-whole.jsonl
+}
+
 @test "another's checkpoint, or a damaged one, is refused by name" {
     train --threads 1 --checkpoint out-c -o out-a.pmt
     refuses out-c "--lr" -- train --lr 0.5 --checkpoint out-c -o out.pmt

@@ -711,6 +711,37 @@ static void call_adamw(Run *run) {
     run->backend->optimizer->adamw(&step);
 }
 
+/* Some rows of a table, or with option 0 all: a step, and what steps without a gradient do. */
+static void call_rows_of_adamw(Run *run) {
+    const size_t columns = run->columns, all = run->rows, count = chosen(run, 0) ? all : (all + 1) / 2;
+    uint32_t *host = memory_need(count + 1, sizeof *host);
+    for (size_t i = 0; i < count; i++)
+        host[i] = (uint32_t)(2 * i);
+    const uint32_t *rows = add_array(run, ARRAY_INTEGERS, host, count * sizeof *host);
+    free(host);
+    float *second = floats(run, all * columns);
+    run->backend->memory->fill(all * columns, 0.7f, second);
+    AdamW step = {.count = count * columns,
+                  .rows = chosen(run, 0) ? NULL : rows,
+                  .columns = columns,
+                  .value = floats(run, all * columns),
+                  .first = floats(run, all * columns),
+                  .second = second,
+                  .gradient = floats(run, all * columns),
+                  .factor = floats(run, 1),
+                  .beta1 = 0.9f,
+                  .rest1 = 0.1f,
+                  .beta2 = 0.999f,
+                  .rest2 = 0.001f,
+                  .epsilon = 1e-3f,
+                  .keep = 0.99f,
+                  .step_size = 0.01f,
+                  .root = 3};
+    run->backend->optimizer->adamw(&step);
+    run->backend->optimizer->catch_up(&step, (const OwedMoves *)(const void *)floats(run, 4 * count));
+    if (!chosen(run, 0)) run->backend->rows->fill(count, columns, rows, 0.5f, (float *)step.gradient);
+}
+
 static void call_norm(Run *run) {
     float *values = floats(run, run->rows), *factor = floats(run, 1);
     double *total = doubles(run, 1);
@@ -720,6 +751,7 @@ static void call_norm(Run *run) {
 
 static void test_optimizer(void) {
     compare(call_adamw, 0, SIZES(0, 1, 257, 70000), WIDTHS(1));
+    compare(call_rows_of_adamw, 1, SIZES(0, 1, 2, 33, 257), WIDTHS(1, 17, 64, 257));
     compare(call_norm, 1, SIZES(0, 1, 257, 4096, 4097, 70000), WIDTHS(1));
 }
 

@@ -113,6 +113,9 @@ typedef struct RowKernels {
     /* Row targets[i] of to += the sum of list i's rows of from. */
     void (*scatter_add)(size_t columns, const float *from, const RowLists *lists, float *to, Arena *scratch);
 
+    /* Row rows[i] of `to` = value. */
+    void (*fill)(size_t count, size_t columns, const uint32_t *rows, float value, float *to);
+
     /* y = base + a row of each table, added in this order. */
     void (*embedding_sum)(const EmbeddingSum *sum);
 
@@ -361,6 +364,8 @@ typedef struct ScoreKernels {
  *     value = keep·value − step_size·first / (√second·root + epsilon). */
 typedef struct AdamW {
     size_t count;
+    const uint32_t *rows; /* NULL: of all values; else of these rows of so many columns, count in all */
+    size_t columns;
     float *value, *first, *second;
     const float *gradient;
     const float *factor;                       /* a scalar in the backend's memory */
@@ -370,8 +375,18 @@ typedef struct AdamW {
     float root;                                /* 1 / √(1 − beta2^step) */
 } AdamW;
 
+/* What steps without a gradient do to a row. */
+typedef struct OwedMoves {
+    float keep, step_size, first, second;
+} OwedMoves;
+
 typedef struct OptimizerKernels {
     void (*adamw)(const AdamW *step);
+
+    /* For row i (of step's rows, or of all where those are NULL), with owed[i] in the backend's memory,
+     * columns at a time: value = keep·value − step_size·first / (√second·root + epsilon), then first and
+     * second times theirs. Of `step` the gradient and the factors that owed[i] has are not read. */
+    void (*catch_up)(const AdamW *step, const OwedMoves *owed);
 
     /* *total += Σ values², in double. */
     void (*sum_of_squares)(size_t count, const float *values, double *total, Arena *scratch);

@@ -7,16 +7,29 @@ typedef struct Embedding {
     size_t table_count;
 } Embedding;
 
+/* What is read next of a table that is moved by rows, brought up to date. */
+static void catch_up(Tape *tape, const EmbeddingRows *rows, size_t count) {
+    Parameter *table = rows->table;
+    RowUpdates *updates = table->row_updates;
+    if (!updates || !tape->recording) return;
+    const TargetLists targets =
+        row_lists_create(tape, rows->rows ? rows->rows : &rows->row, rows->rows ? count : 1, -1);
+    const RowChoice choice = {targets.lists.count, targets.targets, targets.lists.targets};
+    row_updates_catch_up(updates, choice, parameter_row_table(table), tape->backend, tape->values);
+}
+
 static void table_backward(Tape *tape, const EmbeddingRows *rows, const Tensor *y) {
     Parameter *table = rows->table;
     if (rows->rows) {
-        const RowLists lists = row_lists_create(tape, rows->rows, y->rows, rows->padding);
-        tape->backend->rows->scatter_add(y->columns, y->gradient, &lists, table->gradient, tape->values);
+        const TargetLists targets = row_lists_create(tape, rows->rows, y->rows, rows->padding);
+        tape->backend->rows->scatter_add(y->columns, y->gradient, &targets.lists, table->gradient,
+                                         tape->values);
+        parameter_touch_rows(table, targets.targets, targets.lists.count);
     } else if ((int64_t)rows->row != rows->padding) {
         tape->backend->columns->sums(y->rows, y->columns, y->gradient,
                                      table->gradient + rows->row * y->columns, tape->values);
+        parameter_touch_rows(table, &rows->row, 1);
     }
-    parameter_touch(table);
 }
 
 static void embedding_sum_backward(Tape *tape, void *context) {
@@ -36,6 +49,7 @@ Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, siz
     bool needs = base && base->needs_gradient;
     for (size_t t = 0; t < table_count; t++) {
         e->tables[t] = tables[t];
+        catch_up(tape, &tables[t], count);
         sum.tables[t] = (EmbeddedRow){tables[t].table->value, tape_upload_rows(tape, tables[t].rows, count),
                                       tables[t].row};
         needs = needs || tables[t].table->trainable;

@@ -8,7 +8,7 @@ typedef struct GatherRows {
 
 static void gather_rows_backward(Tape *tape, void *context) {
     const GatherRows *g = context;
-    const RowLists lists = row_lists_create(tape, g->rows, g->y->rows, -1);
+    const RowLists lists = row_lists_create(tape, g->rows, g->y->rows, -1).lists;
     tape->backend->rows->scatter_add(g->y->columns, g->y->gradient, &lists, tape_gradient(tape, g->x),
                                      tape->values);
 }

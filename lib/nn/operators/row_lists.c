@@ -36,7 +36,7 @@ static uint32_t *sort_rows(Tape *tape, const uint32_t *rows, size_t *count, int6
     return order;
 }
 
-RowLists row_lists_create(Tape *tape, const uint32_t *rows, size_t count, int64_t padding) {
+TargetLists row_lists_create(Tape *tape, const uint32_t *rows, size_t count, int64_t padding) {
     const uint32_t *order = sort_rows(tape, rows, &count, padding);
     uint32_t *targets = arena_take(tape->arena, count, sizeof *targets);
     size_t *offsets = arena_take(tape->arena, count + 1, sizeof *offsets), lists = 0;
@@ -46,7 +46,8 @@ RowLists row_lists_create(Tape *tape, const uint32_t *rows, size_t count, int64_
             offsets[lists++] = i;
         }
     offsets[lists] = count;
-    return (RowLists){lists, count, tape_upload_rows(tape, targets, lists),
-                      tape_upload_offsets(tape, (Segments){lists, offsets}),
-                      tape_upload_rows(tape, order, count)};
+    return (TargetLists){{lists, count, tape_upload_rows(tape, targets, lists),
+                          tape_upload_offsets(tape, (Segments){lists, offsets}),
+                          tape_upload_rows(tape, order, count)},
+                         targets};
 }

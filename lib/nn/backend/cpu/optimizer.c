@@ -2,19 +2,48 @@
 
 #include <math.h>
 
-static void adamw(const AdamW *step) {
-    const float factor = *step->factor, beta1 = step->beta1, rest1 = step->rest1, beta2 = step->beta2;
-    const float rest2 = step->rest2, epsilon = step->epsilon, keep = step->keep, root = step->root;
-    const float step_size = step->step_size;
+static inline void move(const AdamW *step, float factor, size_t first_value, size_t end) {
+    const float beta1 = step->beta1, rest1 = step->rest1, beta2 = step->beta2, rest2 = step->rest2;
+    const float epsilon = step->epsilon, keep = step->keep, root = step->root, step_size = step->step_size;
     float *restrict value = step->value, *restrict first = step->first, *restrict second = step->second;
     const float *restrict gradient = step->gradient;
-#pragma omp parallel for simd schedule(static) if (step->count > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < step->count; i++) {
+#pragma omp simd
+    for (size_t i = first_value; i < end; i++) {
         const float g = gradient[i] * factor;
         first[i] = beta1 * first[i] + rest1 * g;
         second[i] = beta2 * second[i] + rest2 * g * g;
         value[i] = keep * value[i] - step_size * first[i] / (sqrtf(second[i]) * root + epsilon);
     }
+}
+
+static void adamw(const AdamW *step) {
+    enum { PIECE = 4096 };
+    const float factor = *step->factor;
+    const size_t columns = step->rows ? step->columns : PIECE;
+#pragma omp parallel for schedule(static) if (step->count > PARALLEL_ELEMENTS)
+    for (size_t first = 0; first < step->count; first += columns) {
+        const size_t start = step->rows ? step->rows[first / columns] * columns : first;
+        move(step, factor, start, start + smaller(columns, step->count - first));
+    }
+}
+
+static void catch_up_row(const AdamW *step, const OwedMoves *owed, size_t start) {
+    float *restrict value = step->value + start, *restrict first = step->first + start;
+    float *restrict second = step->second + start;
+    const float epsilon = step->epsilon, root = step->root;
+#pragma omp simd
+    for (size_t j = 0; j < step->columns; j++) {
+        value[j] = owed->keep * value[j] - owed->step_size * first[j] / (sqrtf(second[j]) * root + epsilon);
+        first[j] *= owed->first;
+        second[j] *= owed->second;
+    }
+}
+
+static void catch_up(const AdamW *step, const OwedMoves *owed) {
+    const size_t rows = step->columns ? step->count / step->columns : 0;
+#pragma omp parallel for schedule(static) if (step->count > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < rows; i++)
+        catch_up_row(step, &owed[i], (step->rows ? step->rows[i] : i) * step->columns);
 }
 
 static void sum_of_squares(size_t count, const float *values, double *total, Arena *scratch) {
@@ -40,4 +69,4 @@ static void clip(const double *total, double scale, double clip_at, float *facto
     *factor = (float)(clip_at > 0 && norm > clip_at ? scale * (clip_at / norm) : scale);
 }
 
-const OptimizerKernels cpu_optimizer = {adamw, sum_of_squares, clip};
+const OptimizerKernels cpu_optimizer = {adamw, catch_up, sum_of_squares, clip};

@@ -31,6 +31,13 @@ static void scatter_add(size_t columns, const float *from, const RowLists *lists
                              to + lists->targets[i] * columns, scratch);
 }
 
+static void fill(size_t count, size_t columns, const uint32_t *rows, float value, float *to) {
+#pragma omp parallel for schedule(static) if (count * columns > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < columns; j++)
+            to[rows[i] * columns + j] = value;
+}
+
 static void embedding_sum(const EmbeddingSum *sum) {
     const size_t columns = sum->columns;
 #pragma omp parallel for schedule(static) if (sum->count * columns > PARALLEL_ELEMENTS)
@@ -96,6 +103,7 @@ static void cut_patches(size_t images, size_t channels, size_t size, size_t patc
 const RowKernels cpu_rows = {
     .gather = gather,
     .scatter_add = scatter_add,
+    .fill = fill,
     .embedding_sum = embedding_sum,
     .normalise = normalise,
     .normalise_backward = normalise_backward,

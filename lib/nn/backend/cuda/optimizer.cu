@@ -4,7 +4,9 @@
 
 static void adamw(const AdamW *step_) {
     const AdamW step = *step_;
-    each(step.count, [=] __device__(size_t i) {
+    each(step.count, [=] __device__(size_t place) {
+        const size_t columns = step.columns;
+        const size_t i = step.rows ? step.rows[place / columns] * columns + place % columns : place;
         const float g = step.gradient[i] * *step.factor;
         const float first = step.beta1 * step.first[i] + step.rest1 * g;
         const float second = step.beta2 * step.second[i] + step.rest2 * g * g;
@@ -12,6 +14,20 @@ static void adamw(const AdamW *step_) {
         step.second[i] = second;
         step.value[i] =
             step.keep * step.value[i] - step.step_size * first / (sqrtf(second) * step.root + step.epsilon);
+    });
+}
+
+static void catch_up(const AdamW *step_, const OwedMoves *owed) {
+    const AdamW step = *step_;
+    const size_t columns = step.columns;
+    each_cell(columns ? step.count / columns : 0, columns, [=] __device__(size_t row, size_t j) {
+        const OwedMoves moves = owed[row];
+        const size_t i = (step.rows ? step.rows[row] : row) * columns + j;
+        const float first = step.first[i], second = step.second[i];
+        step.value[i] = moves.keep * step.value[i] -
+                        moves.step_size * first / (sqrtf(second) * step.root + step.epsilon);
+        step.first[i] = first * moves.first;
+        step.second[i] = second * moves.second;
     });
 }
 
@@ -47,4 +63,4 @@ static void clip(const double *total, double scale, double clip_, float *factor)
     });
 }
 
-const OptimizerKernels cuda_optimizer = {adamw, sum_of_squares, clip};
+const OptimizerKernels cuda_optimizer = {adamw, catch_up, sum_of_squares, clip};

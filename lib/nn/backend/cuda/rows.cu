@@ -9,6 +9,10 @@ static void gather(size_t count, size_t columns, const float *from, const uint32
               [=] __device__(size_t i, size_t j) { to[i * columns + j] = from[rows[i] * columns + j]; });
 }
 
+static void fill(size_t count, size_t columns, const uint32_t *rows, float value, float *to) {
+    each_cell(count, columns, [=] __device__(size_t i, size_t j) { to[rows[i] * columns + j] = value; });
+}
+
 /* Lists may be of any length, so rows are added up by windows of a fixed size over all lists. What a window
  * has of a list that goes beyond it is a partial sum, which a second pass adds up. */
 enum { WINDOW = 64 };
@@ -118,4 +122,4 @@ static void cut_patches(size_t images, size_t channels, size_t size, size_t patc
     });
 }
 
-const RowKernels cuda_rows = {gather, scatter_add, embedding_sum, normalise, normalise_backward, cut_patches};
+const RowKernels cuda_rows = {gather, scatter_add, fill, embedding_sum, normalise, normalise_backward, cut_patches};
