@@ -5,7 +5,8 @@
 #include <jansson.h>
 
 /* The header as text, padded with spaces so that the tensors begin at a multiple of 8. To be freed. */
-static char *build_header(const OutputArray *arrays, size_t count, uint64_t *length, Error *error) {
+static char *build_header(const char *path, const OutputArray *arrays, size_t count, uint64_t *length,
+                          Error *error) {
     static const char *const types[DTYPE_COUNT] = {"F32", "F16", "BF16", "I32", "I64", "U8"};
     json_t *header = json_object();
     size_t at = 0;
@@ -20,7 +21,8 @@ static char *build_header(const OutputArray *arrays, size_t count, uint64_t *len
         fine = !json_object_set_new(header, array->name,
                                     json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[array->dtype], "shape",
                                               shape, "data_offsets", (json_int_t)at, (json_int_t)end));
-        if (!fine) error_set(error, "the name of tensor %zu is no UTF-8, which safetensors needs", i + 1);
+        if (!fine)
+            error_set(error, "%s: the name of tensor %zu is no UTF-8, which safetensors needs", path, i + 1);
         at = end;
     }
     char *text = fine ? json_dumps(header, JSON_COMPACT) : NULL;
@@ -36,7 +38,7 @@ static char *build_header(const OutputArray *arrays, size_t count, uint64_t *len
 static bool safetensors_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
                               Error *error) {
     uint64_t length;
-    char *header = build_header(arrays, count, &length, error);
+    char *header = build_header(path, arrays, count, &length, error);
     OutputFile *file = header ? output_file_open(path, error) : NULL;
     bool fine = file != NULL;
     if (fine && (fwrite(&length, sizeof length, 1, output_file_stream(file)) != 1 ||

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
+/* Tensors travel little-endian, and are used as they come. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "this program runs on little-endian machines only");
+
 static const struct {
     const char *name;
     size_t size;

@@ -169,6 +169,7 @@ static bool open_byte_bpe(Tokenizer *tokenizer, const char *path, ContentHash *h
     json_t *settings = fine ? tokenizer_settings_read(path, hash, error) : NULL;
     const bool set = settings && tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error) &&
                      tokenizer_setting(settings, "add_prefix_space", false, &model->add_prefix_space, error);
+    if (settings && !set) error_prefix(error, "beside %s: ", path);
     json_decref(settings);
     return set;
 }

@@ -46,6 +46,7 @@ static bool open_sentencepiece(Tokenizer *tokenizer, const char *path, ContentHa
     if (!check_pieces(model, path, error)) return false;
     json_t *settings = tokenizer_settings_read(path, hash, error);
     const bool set = settings && tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error);
+    if (settings && !set) error_prefix(error, "beside %s: ", path);
     json_decref(settings);
     if (!set) return false;
     const int32_t mask = sentencepiece_count(model) + SHIFT;

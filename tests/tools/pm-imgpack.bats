@@ -320,8 +320,9 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     for source in "--images images" "--tar all.tar"; do
         pm-imgpack -q $source --items items.tsv -o whole.lmdb
         rm -f store.lmdb said
-        for i in $(seq 12); do
-            timeout -s KILL "$(printf '0.%02d' $((4 + 2 * i)))" \
+        # Ever longer, so that on any machine some are killed behind the first images that are written.
+        for seconds in 0.01 0.02 0.03 0.04 0.05 0.07 0.09 0.11 0.15 0.2 0.3 0.4 0.6 0.8 1.1 1.5 2 3 4 6; do
+            timeout -s KILL $seconds \
                 pm-imgpack $source --items items.tsv --resume -o store.lmdb 2>> said || true
             [ -e store.lmdb ] && break
         done
