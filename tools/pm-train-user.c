@@ -82,12 +82,17 @@ static const Option own_options[] = {
      .value = &request.restart,
      .unrecorded = true,
      .help = "begin anew, whatever checkpoint there is"},
+    {.name = "check-numerics",
+     .kind = OPTION_FLAG,
+     .value = &request.check_numerics,
+     .unrecorded = true,
+     .help = "look for NaN behind every operator; slower"},
     {.name = "keep",
      .kind = OPTION_TEXT,
      .value = &request.keep,
      .argument = "WHICH",
      .choices = "best|last",
-     .help = "epoch to write: best (by HR@10), last"},
+     .help = "epoch to write: best (by --metric), last"},
     {.name = "unknown-items",
      .kind = OPTION_TEXT,
      .value = &request.unknown_items,
@@ -109,9 +114,7 @@ static const Option own_options[] = {
 static Program program = {
     .name = "pm-train-user",
     .usage = "--users U (--text T|--image I|--items V|--catalog C) -o M",
-    .purpose =
-        "Trains a recommender on behaviours: user encoder, fusion, projections, and the "
-        "encoder blocks above K.",
+    .purpose = "Trains user encoder, fusion, projections, and the encoder blocks above K.",
     .example =
         "  pm-train-user --users users.tsv --text text.pmt --text-encoder xlmr.pmt \\\n"
         "      --image image.pmt --image-encoder clip.pmt --epochs 5 -o model.pmt",

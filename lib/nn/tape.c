@@ -103,10 +103,11 @@ Tensor *tape_leaf(Tape *tape, const float *values, size_t rows, size_t columns, 
                      needs_gradient);
 }
 
-void tape_record(Tape *tape, Tensor *y, Backward backward, void *context) {
+void tape_record_as(const char *maker, Tape *tape, Tensor *y, Backward backward, void *context) {
+    if (tape->watch.see) tape->watch.see(tape->watch.context, tape, maker, y, false);
     if (!y->needs_gradient) return;
     tape->nodes = memory_grow(tape->nodes, &tape->capacity, tape->count + 1, sizeof *tape->nodes);
-    tape->nodes[tape->count++] = (TapeNode){y, backward, context};
+    tape->nodes[tape->count++] = (TapeNode){y, maker, backward, context};
 }
 
 void tape_release(Tape *tape, void *memory, size_t bytes) {
@@ -174,6 +175,13 @@ void tape_take_rounded(Tape *tape, Tensor *tensor) {
         tensor->rounded = tape_take(tape, tensor->rows * tensor->columns, sizeof(uint16_t));
 }
 
+static void show_gradient(Tape *tape, const TapeNode *node) {
+    if (!tape->watch.see || !node->y->gradient) return;
+    Tensor gradient = *node->y;
+    gradient.value = node->y->gradient;
+    tape->watch.see(tape->watch.context, tape, node->maker, &gradient, true);
+}
+
 void tape_backward(Tape *tape, Tensor *loss) {
     assert(tape->recording && loss->rows * loss->columns == 1);
     float beta, *gradient = tape_gradient_target(tape, loss, &beta);
@@ -182,6 +190,7 @@ void tape_backward(Tape *tape, Tensor *loss) {
         const TapeNode *node = &tape->nodes[i];
         Tensor *y = node->y;
         const size_t count = y->rows * y->columns;
+        show_gradient(tape, node);
         if (y->gradient) node->backward(tape, node->context);
         tape_release(tape, y->value, count * sizeof *y->value);
         tape_release(tape, y->gradient, count * sizeof *y->gradient);

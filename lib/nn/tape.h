@@ -26,7 +26,8 @@ typedef struct Tape Tape;
 typedef void (*Backward)(Tape *tape, void *context);
 
 typedef struct TapeNode {
-    Tensor *y; /* what the operator made */
+    Tensor *y;         /* what the operator made */
+    const char *maker; /* the operator */
     Backward backward;
     void *context;
 } TapeNode;
@@ -44,6 +45,12 @@ typedef struct Upload {
     size_t bytes;
 } Upload;
 
+/* Sees what each operator makes, and each gradient before a backward step takes it, as `values`. */
+typedef struct TapeWatch {
+    void (*see)(void *context, Tape *tape, const char *maker, const Tensor *values, bool is_gradient);
+    void *context;
+} TapeWatch;
+
 struct Tape {
     Arena *arena;  /* the host's */
     Arena *values; /* the backend's */
@@ -57,6 +64,7 @@ struct Tape {
     bool recording;        /* false: forward only, nothing needs a gradient */
     uint64_t dropout_seed; /* of this step */
     uint64_t dropout_uses; /* operators with dropout so far in this step */
+    TapeWatch watch;       /* {0}: nobody */
 };
 
 /* A tape owns its arenas. `recording` says whether gradients are wanted. */
@@ -96,9 +104,11 @@ Tensor *tape_leaf(Tape *tape, const float *values, size_t rows, size_t columns, 
 /* A tensor over values that are in the backend's memory and outlive the step. */
 Tensor *tape_view(Tape *tape, const float *values, size_t rows, size_t columns, bool needs_gradient);
 
-/* Appends the backward step of the operator that made y, if y needs a gradient. It is run when y has got one;
+/* To be called by every operator when it has made y; the operator is called as the function that calls it.
+ * Appends its backward step, if y needs a gradient. It is run when y has got one;
  * after it y's values and gradient are no more. `context` lives in the host's arena. */
-void tape_record(Tape *tape, Tensor *y, Backward backward, void *context);
+#define tape_record(tape, y, backward, context) tape_record_as(__func__, tape, y, backward, context)
+void tape_record_as(const char *maker, Tape *tape, Tensor *y, Backward backward, void *context);
 
 /* For a backward step: nothing reads this memory of the arena of values any more, so that gradients
  * may take it. */

@@ -56,14 +56,14 @@ static void add_corrupted(const Trainer *trainer, ObjectiveInput *input) {
 
 /* The losses of a batch, each by its part of the objective (NULL where it has nothing), and their weighted
  * sum; NULL when no part has anything. */
-static Tensor *batch_losses(const Trainer *trainer, const Batch *batch,
-                            Tensor *losses[OBJECTIVE_MOST_PARTS]) {
+static Tensor *batch_losses(Trainer *trainer, const Batch *batch, Tensor *losses[OBJECTIVE_MOST_PARTS]) {
     const Recommender *recommender = trainer->recommender;
     const ObjectiveParts *objective = &recommender->objective;
     Tape *tape = trainer->tape;
     ItemBatch features;
     ItemTokens tokens;
     item_source_gather(trainer->source, tape, batch->distinct, batch->distinct_count, &features);
+    trainer->numerics.features = features;
     Tensor *items =
         recommender_items(recommender, tape, &features, recommender_sees_padding(recommender), &tokens);
     const TrainingRows rows = batch_rows(trainer, batch);
@@ -101,6 +101,13 @@ static bool log_step(Trainer *trainer, double loss, Tensor *const losses[OBJECTI
     return training_log_write(trainer->log, line, error);
 }
 
+/* What an operator made that was not finite, if they are looked at. */
+static bool check_operators(Trainer *trainer) {
+    if (*trainer->numerics.found)
+        trainer_diverge(trainer, "step %" PRIu64 ": %s", trainer->step, trainer->numerics.found);
+    return !*trainer->numerics.found;
+}
+
 /* By the first part of the objective that is not finite. */
 static void diverge_by_loss(Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS]) {
     const ObjectiveParts *objective = &trainer->recommender->objective;
@@ -118,15 +125,18 @@ bool step_run(Trainer *trainer, const Batch *batch, Error *error) {
     Tensor *losses[OBJECTIVE_MOST_PARTS] = {0};
     if (!batch->step_count) return true;
     tape_reset(trainer->tape, random_hash(random_hash(seed, SEED_DROPOUT), trainer->step));
+    numerics_begin(&trainer->numerics, batch);
     Tensor *total = batch_losses(trainer, batch, losses);
     if (!total) return true;
     trainer->step++;
+    if (!check_operators(trainer)) return true;
     const double loss = (double)*tape_read(trainer->tape, total);
     if (!isfinite(loss)) {
         diverge_by_loss(trainer, losses);
         return true;
     }
     tape_backward(trainer->tape, total);
+    if (!check_operators(trainer)) return true;
     trainer->state.loss_total += loss;
     trainer->state.losses++;
     trainer->state.waiting++;

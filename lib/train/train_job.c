@@ -37,6 +37,7 @@ static bool create_trainer(TrainJob *job, Error *error) {
                                     .checkpoint = request->checkpoint,
                                     .checkpoint_every = request->checkpoint_every,
                                     .restart = request->restart,
+                                    .check_numerics = request->check_numerics,
                                     .log = request->log,
                                     .identity = job->identity};
     return trainer_create(&job->trainer, job->weights.recommender, &job->inputs.behaviours,

@@ -17,6 +17,7 @@ typedef struct TrainRequest {
     Settings settings;
     bool tower_given;                           /* on the command line or in --config */
     bool text_config_given, image_config_given; /* on the command line */
+    bool check_numerics;                        /* of every operator */
     bool any_model; /* hidden states that another model is known to have made will do */
 } TrainRequest;
 

@@ -42,6 +42,11 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     free(popularity);
     trainer->tape = tape_create(backend, true);
     trainer->inference = tape_create(backend, false);
+    trainer->numerics = (Numerics){.behaviours = behaviours, .source = source};
+    if (options->check_numerics) {
+        numerics_watch(&trainer->numerics, trainer->tape);
+        numerics_watch(&trainer->numerics, trainer->inference);
+    }
     trainer->rates[GROUP_TEXT] = (GroupRate){or_else(settings->text_lr, settings->lr), 0};
     trainer->rates[GROUP_IMAGE] = (GroupRate){or_else(settings->image_lr, settings->lr), 0};
     trainer->rates[GROUP_REST] = (GroupRate){settings->lr, settings->weight_decay};

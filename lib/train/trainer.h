@@ -6,6 +6,7 @@
 #include "data/batch.h"
 #include "nn/optimizer.h"
 #include "train/item_source.h"
+#include "train/numerics.h"
 #include "train/training_log.h"
 
 typedef struct TrainerOptions {
@@ -14,6 +15,7 @@ typedef struct TrainerOptions {
     int64_t checkpoint_every; /* steps, besides every ten minutes, every epoch and a signal; 0: no more */
     bool restart;             /* whatever checkpoint there is does not count */
     const char *log;          /* NULL: none */
+    bool check_numerics;      /* of every operator: train/numerics.h */
     json_t *identity; /* what a checkpoint must agree with: names by which people know it, and any values */
 } TrainerOptions;
 
@@ -51,6 +53,7 @@ typedef struct Trainer {
     float *popularity; /* by item number */
     TrainingLog *log;
     ValidationPlan plan;
+    Numerics numerics;    /* looks at the tapes under check_numerics alone */
     uint64_t step;        /* batches that gave a loss, in all epochs */
     uint64_t updates;     /* of the parameters, in all epochs */
     int64_t epoch;        /* epochs that are done */

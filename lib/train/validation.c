@@ -74,6 +74,11 @@ double validation_score(const ValidationPlan *plan, const Metrics *metrics) {
 /* Names the first item whose vector is not finite. */
 static bool check_vectors(Trainer *trainer, const float *vectors, size_t dim) {
     const Behaviours *behaviours = trainer->behaviours;
+    if (*trainer->numerics.found) {
+        trainer_diverge(trainer, "after step %" PRIu64 ", in validation: %s", trainer->step,
+                        trainer->numerics.found);
+        return false;
+    }
     const size_t place = first_not_finite(vectors, ((size_t)behaviours->item_count + 1) * dim);
     if (place == SIZE_MAX) return true;
     const size_t item = place / dim;
@@ -105,6 +110,7 @@ bool validation_run(Trainer *trainer, Metrics *metrics, Error *error) {
     float *vectors = memory_allocate((size_t)behaviours->item_count + 1, dim * sizeof *vectors, error);
     if (!vectors) return false;
     double *ranks = memory_need(users, sizeof *ranks);
+    numerics_begin(&trainer->numerics, NULL);
     item_source_encode(trainer->source, trainer->recommender, trainer->inference, behaviours->item_count,
                        vectors);
     if (check_vectors(trainer, vectors, dim)) rank(trainer, vectors, ranks);
