@@ -2,6 +2,7 @@
 
 BUILD    ?= build
 PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
 DESTDIR  ?=
 CC       := gcc
 CXX      := g++
@@ -232,16 +233,16 @@ install: all manuals completion ## tools, man pages, completion, the library, an
 	install -D -m 644 -t $(DESTDIR)$(SHARE)/bash-completion/completions $(filter $(BUILD)/completion/bash/%,$(COMPLETION))
 	install -D -m 644 -t $(DESTDIR)$(SHARE)/zsh/site-functions $(filter $(BUILD)/completion/zsh/%,$(COMPLETION))
 	for file in $(HEADERS); do install -D -m 644 lib/$$file $(DESTDIR)$(PREFIX)/include/pm/$$file || exit; done
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libpm.a
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' -e 's|@FLAGS@|$(filter -D% -I/%,$(CPPFLAGS)) -fopenmp|' \
-	    -e 's|@LIBS@|$(LDLIBS) $(LDFLAGS)|' tools/packaging/pm.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/pm.pc
+	install -D -m 644 -t $(DESTDIR)$(LIBDIR) $(BUILD)/libpm.a
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=%)|; s|@VERSION@|$(VERSION)|' -e 's|@FLAGS@|$(filter -D% -I/%,$(CPPFLAGS)) -fopenmp|' \
+	    -e 's|@LIBS@|$(LDLIBS) $(LDFLAGS)|' tools/packaging/pm.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/pm.pc
 	@echo 'A pipeline: make -f $(SHARE)/pm-tools/pipelines/demo.mk'
 uninstall: ## remove what install copied
 	rm -f $(NAMES:%=$(DESTDIR)$(PREFIX)/bin/%) $(NAMES:%=$(DESTDIR)$(SHARE)/man/man1/%.1) \
 	    $(NAMES:%=$(DESTDIR)$(SHARE)/bash-completion/completions/%) $(NAMES:%=$(DESTDIR)$(SHARE)/zsh/site-functions/_%)
 	rm -rf $(DESTDIR)$(SHARE)/pm-tools $(DESTDIR)$(PREFIX)/lib/pm-tools $(DESTDIR)$(PREFIX)/include/pm \
-	    $(DESTDIR)$(PREFIX)/lib/libpm.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/pm.pc
+	    $(DESTDIR)$(LIBDIR)/libpm.a $(DESTDIR)$(LIBDIR)/pkgconfig/pm.pc
 
 # A source package and what it builds, by the same recipe that Debian's own machines run.
 DEBIAN  := $(BUILD)/deb/pm-tools-$(VERSION)
