@@ -51,7 +51,15 @@ checkpoint() {
     sed -i "s|python3 formats|$python $PROJECT/formats|; s/--epochs 5/$small/" tour.sh
     sed -i 's/"dim": 768/"dim": 24/; s/"fusion-heads": 12/"fusion-heads": 2/' tour.sh
     bash -euxo pipefail tour.sh > output 2> messages || { tail -n 5 messages; return 1; }
-    grep -q 'HR@10' output
+    # What was printed is what the streams that are there give, and they are what the page says of them.
+    pm-eval --model model.pmt --users users.tsv --items vectors.pmt --split test -q > figures
+    grep -qE '^ *HR@10 .*[01]\.[0-9]+|HR@10.*[01]\.[0-9]+' figures
+    [ "$(grep -cxF -f figures output)" -ge "$(wc -l < figures)" ]
+    for side in text image released-text released-image; do
+        [ "$(pm-cat --header $side.pmt | jq -c '[.kind, .blocks, .records]')" = '["hidden",10,20]' ]
+        [ "$(pm-cat --header $side.pmt | jq -r .dtype)" = "$([[ $side = released* ]] && echo f32 || echo bf16)" ]
+    done
+    [ "$(pm-cat --header model.pmt | jq -r .provenance.inputs.text.hash)" = "$(pm-cat --header text.pmt | jq -r .provenance.hash)" ]
     for model in model transferred text-only elsewhere trigrams; do
         pm-cat --verify $model.pmt
     done
