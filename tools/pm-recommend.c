@@ -95,11 +95,18 @@ static Program program = {
     .version_details = backend_describe,
 };
 
+/* Refuses options that a way of calling would not read; `names` ends with NULL. */
+static void refuse(const char *what, const char *const *names) {
+    for (; *names; names++)
+        for (size_t i = 0; options[i].name; i++)
+            if (options[i].given && !strcmp(options[i].name, *names))
+                options_wrong_usage(&program, "%s takes no --%s", what, *names);
+}
+
 static void check_similar(int operands) {
-    if (request.files.model || request.users || request.baseline || request.files.catalog ||
-        request.users_out || request.max_seq_len)
-        options_wrong_usage(&program,
-                            "--similar takes --items and the names of items, and no users or model");
+    static const char *const others[] = {"model",       "users",         "baseline",  "catalog", "users-out",
+                                         "max-seq-len", "unknown-items", "any-model", NULL};
+    refuse("--similar", others);
     if (!request.files.items) options_wrong_usage(&program, "--similar needs --items");
     if (!operands) options_wrong_usage(&program, "--similar needs an ITEM, or - for standard input");
     if (!request.top) options_wrong_usage(&program, "--top 0 leaves nothing to print");
@@ -122,8 +129,7 @@ static void check_users(int operands, char *const *operand) {
     if (request.files.model && !request.files.items) options_wrong_usage(&program, "--model needs --items");
     if (!request.files.items == !request.files.catalog)
         options_wrong_usage(&program, "give the items with one of --items and --catalog");
-    if (request.users_out && request.baseline)
-        options_wrong_usage(&program, "a baseline has no vectors for --users-out");
+    if (request.baseline) refuse("--baseline", (const char *const[]){"users-out", "any-model", NULL});
     if (request.users_out && !ends_in(request.users_out, ".npy"))
         options_wrong_usage(&program, "--users-out takes NAME.npy, not %s", request.users_out);
     if (!request.top && !request.users_out) options_wrong_usage(&program, "--top 0 leaves nothing to print");

@@ -2,7 +2,12 @@
 #include "core/options.h"
 #include "report/report.h"
 
+#include <string.h>
+
 static ReportRequest request = {.title = "Recommenders side by side", .people = 6};
+
+/* What is only about the users of a page. */
+static const char *const of_users[] = {"catalog", "images", "people"};
 
 static Option options[] = {
     {.name = "title",
@@ -54,8 +59,10 @@ int main(int argc, char **argv) {
     const int first = options_parse(&program, argc, argv);
     Error error;
     if (first == argc) options_wrong_usage(&program, "say the folder of a run");
-    if ((request.catalog || request.images) && !request.users)
-        options_wrong_usage(&program, "--catalog and --images need --users");
+    for (size_t i = 0; options[i].name; i++)
+        for (size_t n = 0; n < sizeof of_users / sizeof *of_users; n++)
+            if (!request.users && options[i].given && !strcmp(options[i].name, of_users[n]))
+                options_wrong_usage(&program, "--%s needs --users", of_users[n]);
     if (request.users && !request.output)
         options_wrong_usage(&program, "--users is for a page: say one with -o");
     if (report(&request, argv + first, (size_t)(argc - first), &error)) return 0;

@@ -184,7 +184,8 @@ END
 @test "wrong usage exits with 2" {
     for options in "" "--model m --items i" "--model m --users u" "--items i --users u" "--users u --baseline popularity" \
         "--model m --items i --users u --users-out x.txt" "--model m --items i --users u --top 0" "--model m --items i --users u x" \
-        "--similar a" "--items i --similar" "--items i --similar a --users u" "--baseline popularity --catalog c --users u --users-out x.npy"; do
+        "--similar a" "--items i --similar" "--items i --similar a --users u" "--items i --similar a --unknown-items drop" \
+        "--baseline popularity --catalog c --users u --any-model" "--baseline popularity --catalog c --users u --users-out x.npy"; do
         run pm-recommend $options
         [ "$status" -eq 2 ]
         [ "${#lines[@]}" -eq 1 ]

@@ -160,7 +160,7 @@ END
     echo '{"epoch":1,"mean_loss":null,"valid":{"HR@10":0}}' > out-bad/log.jsonl
     refuses out-bad/ranks.tsv:2 "line 1" -- pm-report out-bad
     refuses "none of the runs" -- pm-report runs/other --users users.tsv -o out.pmt
-    for options in "" "runs/one --users users.tsv" "runs/one --catalog items.tsv -o out.html"; do
+    for options in "" "runs/one --users users.tsv" "runs/one --catalog items.tsv -o out.html" "runs/one --people 3 -o out.html"; do
         run pm-report $options
         [ "$status" -eq 2 ]
         [ "${#lines[@]}" -eq 1 ]
