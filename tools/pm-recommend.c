@@ -79,6 +79,7 @@ static Option options[] = {
      .argument = "WHAT",
      .choices = "error|drop",
      .help = "unknown items of users: error, drop"},
+    OPTION_ANY_MODEL(request.files.any_model),
     OPTION_OUTPUT(request.output, "FILE", "else standard output"),
     {0},
 };
@@ -86,9 +87,8 @@ static Option options[] = {
 static Program program = {
     .name = "pm-recommend",
     .usage =
-        "--model MODEL.pmt --items ITEMS.pmt (--users USERS.tsv | -)\n"
-        "       pm-recommend --baseline NAME --catalog ITEMS.tsv (--users USERS.tsv | -)\n"
-        "       pm-recommend --items ITEMS.pmt --similar (ITEM... | -)",
+        "(--model M --items I | --baseline B --catalog C) --users U\n"
+        "       pm-recommend --items I --similar (ITEM... | -)",
     .purpose = "Prints the best items after each user's whole history: user, rank, item, score.",
     .example = "  head -n 1 users.tsv | pm-recommend --model model.pmt --items items.pmt -",
     .options = options,

@@ -169,6 +169,12 @@ END
     refuses 'user "ua0001"' 'item "a0021" is not finite' -- recommend --users users.tsv --items out-large.pmt
 }
 
+@test "item vectors of another model are refused" {
+    train --threads 1 --max-seq-len 6 --seed 2 -o out-model.pmt
+    refuses items.pmt out-model.pmt -- recommend --model out-model.pmt --users users.tsv
+    recommend --model out-model.pmt --users users.tsv --any-model | grep -q ua0001
+}
+
 @test "nothing is left behind a failure" {
     head -c 1500 items.pmt > out-cut.pmt
     refuses out-cut.pmt "cut off" -- recommend --items out-cut.pmt --users users.tsv -o out.pmt

@@ -65,3 +65,20 @@ stage() { "$python" "$PROJECT/formats/examples/numpy_stage.py" "$@"; }
     "$python" -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' \
         "$PROJECT/formats/examples/transformers_stage.py"
 }
+
+@test "approximate search finds what pm-recommend finds" {
+    local library libraries=()
+    for library in faiss hnswlib; do "$python" -c "import $library" 2> /dev/null && libraries+=("$library"); done
+    [ "${#libraries[@]}" -gt 0 ] || skip "neither FAISS nor hnswlib is there"
+    pm-tokenize --bytes items.tsv -q | stage > out-text.pmt
+    pm-train-user -q --users users.tsv --text out-text.pmt --tower text-only --dim 16 --epochs 1 -o out-model.pmt
+    pm-fuse -q --model out-model.pmt --text out-text.pmt -o out-items.pmt
+    pm-export -q out-items.pmt -o out-items.npy
+    pm-recommend -q --model out-model.pmt --items out-items.pmt --users users.tsv --users-out out-users.npy --keep-history > out-want
+    for library in "${libraries[@]}"; do
+        "$python" "$PROJECT/formats/examples/nearest.py" out-items.npy out-users.npy --by "$library" > out-got
+        diff <(cut -f 1-2 out-got) <(cut -f 1-2 out-want)
+        # Of so few items nearly all are found.
+        paste out-got out-want | awk -F '\t' '$3 == $7 { same++ } END { exit same < 0.98 * NR }'
+    done
+}
