@@ -29,7 +29,9 @@ FORMAT, VERSION = "pmt", 1
 MAX_KEY, MAX_NAME, MAX_TENSORS, MAX_DIMENSIONS, MAX_PARTS = 65536, 256, 16, 8, 1024
 MAX_HEADER, MAX_VALUES, MAX_LEVELS, MAX_WINDOW = 64 << 20, 1 << 20, 31, 1 << 27
 MAX_GENERATIONS = 12
-PART_BYTES = 1 << 30
+ASIDES = "provenance", "info"  # say nothing of the records, and may differ where streams join
+PART_BYTES, FRAME_BYTES = 1 << 30, 4 << 20
+INDEX_MAGIC, INDEX_WORD = b"\x5d\x2a\x4d\x18", b"pmtindex"
 BF16 = np.dtype([("bf16", "<u2")])
 DTYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "bf16": BF16, "i32": np.dtype("<i4"),
           "i64": np.dtype("<i8"), "u8": np.dtype("u1")}
@@ -58,39 +60,64 @@ def from_float(array, dtype):
     return halves.view(BF16).reshape(array.shape)
 
 
+def load_hashes():
+    """XXH3 by the module xxhash or, where that is missing, by libxxhash: classes whose instances have update and,
+    for 128 bits, hexdigest, for 64 intdigest."""
+    try:
+        import xxhash
+        return xxhash.xxh3_128, xxhash.xxh3_64
+    except ImportError:
+        pass
+    import ctypes
+    library = ctypes.CDLL("libxxhash.so.0")
+
+    class Value(ctypes.Structure):
+        _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+    library.XXH3_createState.restype = ctypes.c_void_p
+    library.XXH3_128bits_digest.restype = Value
+    library.XXH3_64bits_digest.restype = ctypes.c_uint64
+
+    class State:
+        def __init__(self, data=b""):
+            self.state = ctypes.c_void_p(library.XXH3_createState())
+            self.reset(self.state)
+            self.update(data)
+
+        def __del__(self):
+            library.XXH3_freeState(self.state)
+
+        def update(self, data):
+            self.add(self.state, bytes(data), ctypes.c_size_t(len(data)))
+
+    class Hash128(State):
+        reset, add = library.XXH3_128bits_reset, library.XXH3_128bits_update
+
+        def hexdigest(self):
+            value = library.XXH3_128bits_digest(self.state)
+            return f"{value.high:016x}{value.low:016x}"
+
+    class Hash64(State):
+        reset, add = library.XXH3_64bits_reset, library.XXH3_64bits_update
+
+        def intdigest(self):
+            return library.XXH3_64bits_digest(self.state)
+
+    return Hash128, Hash64
+
+
+Hash128, Hash64 = load_hashes()
+
+
 class Hash:
-    """XXH3, 128 bits, by the module xxhash or, where that is missing, by libxxhash."""
+    """What stands in end records."""
 
     def __init__(self):
-        try:
-            import xxhash
-            state = xxhash.xxh3_128()
-            self.update, self.digest = state.update, lambda: "xxh3:" + state.hexdigest()
-        except ImportError:
-            self._use_library()
+        self._state = Hash128()
+        self.update = self._state.update
 
-    def _use_library(self):
-        import ctypes
-
-        class Value(ctypes.Structure):
-            _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
-
-        library = ctypes.CDLL("libxxhash.so.0")
-        library.XXH3_createState.restype = ctypes.c_void_p
-        library.XXH3_128bits_digest.restype = Value
-        state = ctypes.c_void_p(library.XXH3_createState())
-        library.XXH3_128bits_reset(state)
-        self._free = lambda: library.XXH3_freeState(state)
-
-        def digest():
-            value = library.XXH3_128bits_digest(state)
-            return f"xxh3:{value.high:016x}{value.low:016x}"
-
-        self.update = lambda data: library.XXH3_128bits_update(state, bytes(data), ctypes.c_size_t(len(data)))
-        self.digest = digest
-
-    def __del__(self):
-        getattr(self, "_free", int)()
+    def digest(self):
+        return "xxh3:" + self._state.hexdigest()
 
 
 def hash_of(data):
@@ -144,11 +171,47 @@ def derive(header, tool, **options):
     return sign(copy.deepcopy(header), tool, options=options, stream=header)
 
 
-class Input:
-    """The decompressed bytes of a file of zstd frames."""
+class Index:
+    """Gathers what stands behind a segment for finding: frames are (size, decompressed size, hash, records)."""
 
-    def __init__(self, file):
+    def __init__(self):
+        self.frames, self.keys = [], []
+
+    def add_key(self, key):
+        self.keys.append(Hash64(key).intdigest())
+
+    def pack(self, end, with_keys=True):
+        offset, plain, first, frames = 0, 0, 0, b""
+        for size, plain_size, value, records in self.frames:
+            frames += struct.pack("<4Q", offset, plain, first, value)
+            offset, plain, first = offset + size, plain + plain_size, first + records
+        pairs = sorted((key, number) for number, key in enumerate(self.keys)) if with_keys else []
+        keys = b"".join(struct.pack("<QI", *pair) for pair in pairs)
+        size = 56 + len(frames) + len(end) + len(keys) + 24
+        if size >= 1 << 32:
+            return self.pack(end, False) if with_keys else b""
+        head = INDEX_MAGIC + struct.pack("<I6Q", size - 8, offset, plain, first, len(self.frames), len(pairs), len(end))
+        return head + frames + end + keys + struct.pack("<2Q", Hash64(head + frames + end).intdigest(), size) + INDEX_WORD
+
+
+class Frame:
+    """Where one begins, in the file and decompressed; what is in it so far."""
+
+    def __init__(self, offset, start):
+        self.offset, self.start, self.size, self.plain, self.hash = offset, start, 0, 0, Hash64()
+
+    def add(self, size, plain):
+        self.size, self.plain = self.size + size, self.plain + len(plain)
+        self.hash.update(plain)
+
+
+class Input:
+    """The decompressed bytes of a file of zstd frames, and what an index should say of these."""
+
+    def __init__(self, file, check_index):
         self.file, self.bytes, self.frame, self.any = file, b"", None, False
+        self.offset, self.plain, self.frames = 0, 0, []
+        self.check_index = check_index
 
     def chunks(self):
         while True:
@@ -158,9 +221,13 @@ class Input:
                 out = self.frame.decompress(self.bytes) if self.bytes else b""
             except zstandard.ZstdError as error:
                 raise Error(f"damaged: {error}") from None
-            self.bytes = b""
+            used = len(self.bytes)
+            self.bytes = self.frame.unused_data
+            used -= len(self.bytes)
+            self.offset, self.plain = self.offset + used, self.plain + len(out)
+            self.last.add(used, out)
             if self.frame.eof:
-                self.bytes, self.frame = self.frame.unused_data, None
+                self.frame = None
             elif not self._more():
                 raise Error("cut off within a zstd frame")
             if out:
@@ -184,7 +251,8 @@ class Input:
             return False
         if self.bytes[:4] != b"\x28\xb5\x2f\xfd":
             raise Error("bytes follow that belong to no stream" if self.any else "not a .pmt stream")
-        self.any = True
+        self.any, self.last = True, Frame(self.offset, self.plain)
+        self.frames.append(self.last)
         self.frame = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
         return True
 
@@ -192,6 +260,9 @@ class Input:
         if not self._need(8):
             raise Error("cut off within a zstd frame")
         left = 8 + struct.unpack("<I", self.bytes[4:8])[0]
+        self.offset += left
+        if self.bytes[:4] == INDEX_MAGIC and self._need(left) and self.bytes[:left].endswith(INDEX_WORD):
+            self.check_index(self.bytes[:left])
         while left > len(self.bytes):
             left -= len(self.bytes)
             self.bytes = b""
@@ -234,14 +305,16 @@ class Reader:
         self.name = "standard input" if path == "-" else str(path)
         self.file = sys.stdin.buffer if path == "-" else open(path, "rb")
         self.header, self.content, self.count = None, None, 0
-        self._chunks = Input(self.file).chunks()
+        self._input = Input(self.file, self._check_index)
+        self._chunks = self._input.chunks()
         # A string may be a record's key, of any bytes; surrogateescape keeps them, check_json refuses them.
         self._unpacker = msgpack.Unpacker(
             raw=False, unicode_errors="surrogateescape", object_pairs_hook=unique, strict_map_key=True,
-            max_buffer_size=0, max_str_len=MAX_HEADER, max_bin_len=2**32 - 1, max_array_len=MAX_VALUES,
+            max_buffer_size=1 << 62, max_str_len=MAX_HEADER, max_bin_len=2**32 - 1, max_array_len=MAX_VALUES,
             max_map_len=MAX_VALUES, max_ext_len=0)
         self._raw, self._base = bytearray(), 0  # bytes not yet hashed, and where in the stream they start
         self._segment, self._hash, self._in_segment = 0, None, False
+        self._index, self._end, self._firsts = Index(), b"", []  # records before each frame that a value begins
         self._objects = self._read()
         try:
             self._next_record(first=True)
@@ -303,6 +376,9 @@ class Reader:
         """The bytes of the value that was unpacked last."""
         end = self._unpacker.tell() - self._base
         taken = bytes(self._raw[:end])
+        frames = self._input.frames
+        while len(self._firsts) < len(frames) and frames[len(self._firsts)].start <= self._base:
+            self._firsts.append(self._segment if frames[len(self._firsts)].start == self._base else None)
         del self._raw[:end]
         self._base += end
         return taken
@@ -315,22 +391,45 @@ class Reader:
             raise Error("larger than is allowed")
         if self._in_segment:
             self._take_end(value)
+            self._end = taken
         else:
             self._take_header(value)
             self._hash = Hash()
             self._hash.update(taken)
+            self._begin_segment(self._base - len(taken))
             self._segment, self._in_segment = 0, True
+
+    def _begin_segment(self, start):
+        """Forgets the frames before a header."""
+        frames = self._input.frames
+        frames[:] = [frame for frame in frames if frame.start >= start]
+        self._firsts[:] = [0 if frames[0].start == start else None] if frames else []
+        self._index.keys.clear()
+
+    def _check_index(self, claimed):
+        """Is it what the segment before it has? A part of a stream that has none has nothing to check."""
+        frames = self._input.frames
+        firsts = self._firsts + [self._segment] * (len(frames) + 1 - len(self._firsts))
+        self._index.frames = [(frame.size, frame.plain, frame.hash.intdigest(), end - first) for frame, first, end
+                              in zip(frames, firsts, firsts[1:]) if None not in (first, end)]
+        fits = not self._in_segment and len(self._index.frames) == len(frames)
+        if not fits or claimed not in (self._index.pack(self._end), self._index.pack(self._end, False)):
+            raise Error("its index is damaged")
+        frames.clear()
+        self._firsts.clear()
 
     def _take_header(self, header):
         if header.get("format") != FORMAT:
             raise Error(f'not a .pmt stream (its header has no "format": "{FORMAT}")')
         if type(header.get("version")) is not int or header["version"] != VERSION:
             raise Error(f"version {header.get('version')} of the format; this reads version {VERSION}")
-        if not isinstance(header.get("kind"), str) or not isinstance(header.get("provenance", {}), dict):
-            raise Error("it has no kind, or a provenance that is not a map")
+        if not isinstance(header.get("kind"), str):
+            raise Error("it has no kind")
+        if not all(isinstance(header.get(key, {}), dict) for key in ASIDES):
+            raise Error("its provenance or its info is not a map")
         if self.header is None:
             self.header = header
-        elif not equal(self.header, header, "provenance"):
+        elif not equal(self.header, header, *ASIDES):
             raise Error("a stream follows whose header differs from the first")
 
     def _take_end(self, end):
@@ -355,6 +454,7 @@ class Reader:
             raise Error("a header must come here")
         self._hash.update(taken)
         record = parse_record(value)
+        self._index.add_key(record[0])
         self.count += 1
         self._segment += 1
         return record
@@ -471,13 +571,14 @@ class Output:
 
 
 class Writer:
-    """Writes a stream that appears under its name when it is complete."""
+    """Writes a stream that appears under its name when it is complete. A frame ends with the record that makes it
+    `frame_bytes` large."""
 
-    def __init__(self, path, header):
+    def __init__(self, path, header, frame_bytes=FRAME_BYTES):
         self._output = Output(path)
         self._file = self._output.file
-        compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
-        self._out = compressor.stream_writer(self._file, closefd=False)
+        self._compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+        self._frame, self._frame_bytes, self._frame_start, self._index = bytearray(), frame_bytes, 0, Index()
         self._packer = msgpack.Packer(use_bin_type=True)
         self._hash, self.count, self.contents = Hash(), 0, {}
         try:
@@ -498,7 +599,14 @@ class Writer:
 
     def _put(self, data):
         self._hash.update(data)
-        self._out.write(data)
+        self._frame += data
+
+    def _end_frame(self):
+        packed = self._compressor.compress(self._frame)
+        self._file.write(packed)
+        value = Hash64(self._frame).intdigest()
+        self._index.frames.append((len(packed), len(self._frame), value, self.count - self._frame_start))
+        self._frame, self._frame_start = bytearray(), self.count
 
     def write(self, key, tensors):
         """key: bytes or str; tensors: {name: array of a dtype in DTYPES}."""
@@ -512,7 +620,10 @@ class Writer:
             fields.append([name, dtype, list(array.shape), data if len(data) <= PART_BYTES else parts])
         parse_record([key, fields])
         self._put(self._packer.pack([key, fields]))
+        self._index.add_key(key)
         self.count += 1
+        if len(self._frame) >= self._frame_bytes:
+            self._end_frame()
 
     def add_content(self, role, content):
         """Says what the input in this role turned out to be: a Reader's content, or {"hash": hash_of(bytes)}."""
@@ -521,8 +632,10 @@ class Writer:
     def close(self):
         end = {"end": True, "records": self.count, "hash": self._hash.digest(), "inputs": self.contents}
         try:
-            self._out.write(self._packer.pack(end))
-            self._out.flush(zstandard.FLUSH_FRAME)
+            end = self._packer.pack(end)
+            self._put(end)
+            self._end_frame()
+            self._file.write(self._index.pack(end))
             self._output.commit()
         except BaseException:
             self.abandon()

@@ -3,16 +3,19 @@
 #include "core/log.h"
 #include "core/options.h"
 #include "stream/concatenate.h"
-#include "stream/reader.h"
+#include "stream/key_search.h"
+#include "stream/reindex.h"
+#include "stream/writer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 static struct {
-    bool header, keys, verify;
-    const char *select, *show, *output;
-} arguments = {0};
+    bool header, keys, verify, index;
+    const char *select, *show, *shard, *output;
+    int64_t level;
+} arguments = {.level = FRAME_DEFAULT_LEVEL};
 
 static Option options[] = {
     OPTION_OUTPUT(arguments.output, "FILE", "write the stream here"),
@@ -21,6 +24,13 @@ static Option options[] = {
      .value = &arguments.select,
      .argument = "GLOBS",
      .help = "only keys like A.*,B.*; !(A.*|B.*) is the others"},
+    OPTION_SHARD(arguments.shard),
+    {.name = "index",
+     .kind = OPTION_FLAG,
+     .value = &arguments.index,
+     .unrecorded = true,
+     .help = "write a stream as it is, with an index for what has none"},
+    OPTION_LEVEL(arguments.level),
     {.name = "header",
      .kind = OPTION_FLAG,
      .value = &arguments.header,
@@ -47,7 +57,9 @@ static Option options[] = {
 
 static Program program = {
     .name = "pm-cat",
-    .usage = "[--header | --keys | --show GLOBS | --verify] [--select GLOBS] [-o FILE] [FILE.pmt…]",
+    .usage =
+        "[--header | --keys | --show GLOBS | --verify] [--select GLOBS | --shard I/N | --index] [-o FILE] "
+        "[FILE.pmt…]",
     .purpose =
         "Concatenates tensor streams of one kind, selects records from them, or looks into them. Parts of "
         "models become one model when their configurations agree and no tensor comes twice.",
@@ -55,12 +67,14 @@ static Program program = {
     .options = options,
 };
 
-static bool join_files(char **names, int count, Error *error) {
+static bool join_files(char **names, int count, const Shard *shard, Error *error) {
     json_t *record = options_record(&program);
     const Concatenation request = {.names = names,
                                    .count = count,
                                    .output = arguments.output,
                                    .globs = arguments.select,
+                                   .shard = *shard,
+                                   .level = (int)arguments.level,
                                    .tool = program.name,
                                    .options = record};
     RecordCounts counts;
@@ -117,10 +131,9 @@ static void print_values(const Record *record) {
     }
 }
 
-static void print_header(const StreamReader *reader) {
-    json_t *content = stream_reader_content(reader);
+static void print_header(const StreamReader *reader, json_t *content, uint64_t records) {
     json_t *lineage = header_lineage(stream_reader_header(reader), content);
-    json_object_set_new(lineage, "records", json_integer((json_int_t)stream_reader_count(reader)));
+    json_object_set_new(lineage, "records", json_integer((json_int_t)records));
     json_print(lineage, stdout);
     json_decref(lineage);
     json_decref(content);
@@ -134,11 +147,17 @@ static void print_verdict(const StreamReader *reader) {
     json_decref(content);
 }
 
-/* Reads to the end in any case: only there it is known that the stream is whole, and what it was made from.
- */
-static bool look_into(const char *path, Error *error) {
-    StreamReader *reader = stream_reader_open(path, error);
-    if (!reader) return false;
+/* The header is all there is to see, where an index says how many records there are, and of what content. */
+static bool look_at_index(const StreamReader *reader, Error *error) {
+    const StreamIndex *index = stream_reader_index(reader);
+    json_t *content = stream_index_content(index, error);
+    if (!content) return error_prefix(error, "%s: ", stream_reader_name(reader));
+    print_header(reader, content, index->records);
+    return true;
+}
+
+/* Reads to the end: only there it is known that the stream is whole, and what it was made from. */
+static bool look_at_all(StreamReader *reader, Error *error) {
     Record record;
     StreamStatus status;
     while ((status = stream_reader_next(reader, &record, error)) == STREAM_RECORD)
@@ -146,10 +165,19 @@ static bool look_into(const char *path, Error *error) {
             print_keys(&record);
         else if (arguments.show)
             print_values(&record);
-    if (status == STREAM_END && arguments.header) print_header(reader);
+    if (status == STREAM_END && arguments.header)
+        print_header(reader, stream_reader_content(reader), stream_reader_count(reader));
     if (status == STREAM_END && arguments.verify) print_verdict(reader);
-    stream_reader_close(reader);
     return status == STREAM_END;
+}
+
+static bool look_into(const char *path, Error *error) {
+    StreamReader *reader = stream_reader_open(path, error);
+    if (!reader) return false;
+    const bool fine = arguments.header && stream_reader_index(reader) ? look_at_index(reader, error)
+                                                                      : look_at_all(reader, error);
+    stream_reader_close(reader);
+    return fine;
 }
 
 /* Looks into every file, whatever is wrong with those before it. */
@@ -167,7 +195,8 @@ static bool look_into_all(char **names, int count) {
     return false;
 }
 
-static void check_usage(void) {
+static void check_usage(int count, Shard *shard) {
+    Error error;
     const int looks = arguments.header + arguments.keys + arguments.verify + (arguments.show != NULL);
     if (looks > 1)
         options_wrong_usage(&program, "only one of --header, --keys, --show and --verify at a time");
@@ -175,18 +204,28 @@ static void check_usage(void) {
         options_wrong_usage(&program, "-o is for streams, not for --header, --keys, --show and --verify");
     if (arguments.select && (arguments.header || arguments.verify || arguments.show))
         options_wrong_usage(&program, "--select does not go with --header, --show and --verify");
+    if (!shard_parse(shard, arguments.shard, &error)) options_wrong_usage(&program, "%s", error.message);
+    if (shard->count && (looks || arguments.index || arguments.select))
+        options_wrong_usage(&program, "--shard does not go with --select, --index and what only looks");
+    if (arguments.index && (looks || arguments.select))
+        options_wrong_usage(&program, "--index does not go with --select and what only looks");
+    if ((shard->count || arguments.index) && count > 1)
+        options_wrong_usage(&program, "--shard and --index take one stream");
 }
 
 int main(int argc, char **argv) {
     static char *standard[] = {"-"};
     const int first = options_parse(&program, argc, argv);
-    check_usage();
     char **names = first < argc ? argv + first : standard;
     const int count = first < argc ? argc - first : 1;
+    Shard shard;
+    check_usage(count, &shard);
     if (arguments.header || arguments.keys || arguments.show || arguments.verify)
         return look_into_all(names, count) ? 0 : 1;
     Error error;
-    if (join_files(names, count, &error)) return 0;
+    if (arguments.index ? stream_reindex(names[0], arguments.output, (int)arguments.level, &error)
+                        : join_files(names, count, &shard, &error))
+        return 0;
     log_error("%s", error.message);
     return 1;
 }

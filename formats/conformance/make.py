@@ -74,10 +74,10 @@ def bad(name, plain, what):
     save("bad", name, compress(plain), what)
 
 
-def written(kind, records, keys):
+def written(kind, records, keys, frame_bytes=pmt.FRAME_BYTES):
     """As the Writer writes it."""
     path = folder / "written.tmp"
-    with pmt.Writer(path, pmt.sign(pmt.create_header(kind, **keys), "make.py", items=None)) as writer:
+    with pmt.Writer(path, pmt.sign(pmt.create_header(kind, **keys), "make.py", items=None), frame_bytes) as writer:
         for key, tensors in records:
             writer.write(key, tensors)
         writer.add_content("items", {"hash": pmt.hash_of(b"v1\ttext\n")})
@@ -164,6 +164,97 @@ def make_frames():
     good("segments", compress(plain) + compress(more), "two streams behind each other", 4)
     good("segments-one-frame", plain + more, "two streams in one frame", 4)
     good("segments-3", compress(plain) + skippable(b"-") + compress(more) + compress(segment(header, [])), "three streams, the last without records", 4)
+
+
+class Indexed:
+    """A stream in parts, so that a part can be altered: frames, then the index as its numbers and bytes."""
+
+    def __init__(self, records=20, frame_bytes=200):
+        whole = written("hidden", [(f"v{i}", {"hidden": floats[i % 5]}) for i in range(records)], {"width": 4}, frame_bytes)
+        size = struct.unpack("<Q", whole[-16:-8])[0]
+        self.frames, index = whole[:-size], whole[-size:]
+        self.head = dict(zip(("length", "plain", "records", "frames", "keys", "end"), struct.unpack("<6Q", index[8:56])))
+        at = 56 + 32 * self.head["frames"]
+        self.table = [list(struct.unpack("<4Q", index[i:i + 32])) for i in range(56, at, 32)]
+        self.end = index[at:at + self.head["end"]]
+        keys = index[at + self.head["end"]:-24]
+        self.keys = [list(struct.unpack("<QI", keys[i:i + 12])) for i in range(0, len(keys), 12)]
+
+    def bytes(self, size=None, check=None, word=b"pmtindex"):
+        body = struct.pack("<6Q", *self.head.values()) + b"".join(struct.pack("<4Q", *frame) for frame in self.table) + self.end
+        keys = b"".join(struct.pack("<QI", *key) for key in self.keys)
+        head = b"\x5d\x2a\x4d\x18" + struct.pack("<I", 8 + len(body) + len(keys) + 16)
+        check = pmt.Hash64(head + body).intdigest() if check is None else check
+        size = len(head + body + keys) + 24 if size is None else size
+        return self.frames + head + body + keys + struct.pack("<2Q", check, size) + word
+
+
+def make_indices():
+    good("index-frames", Indexed().bytes(), "an index of many frames", 20)
+    good("index-segments", Indexed().bytes() + Indexed(3).bytes(), "two streams, each with an index", 23)
+    good("index-mixed", compress(segment(pmt.create_header("hidden", width=4), [])) + Indexed().bytes(), "an index behind the second stream only", 20)
+    bare = Indexed()
+    bare.keys, bare.head["keys"] = [], 0
+    good("index-without-keys", bare.bytes(), "an index without keys", 20)
+    good("index-absent", Indexed().frames, "many frames, no index", 20)
+    good("index-other-word", Indexed().bytes(word=b"otherone"), "another program's skippable frame of the same number", 20)
+    good("info", compress(segment({**header, "info": {"created": 1}}, [record()])) + compress(segment({**header, "info": {"by": "x"}}, [record()])),
+         "notes that differ between two streams", 2)
+
+
+def lie(name, what, change, **arguments):
+    stream = Indexed()
+    change(stream)
+    save("bad", f"index-{name}", stream.bytes(**arguments), f"index: {what}")
+
+
+def set_head(key, delta):
+    return lambda stream: stream.head.__setitem__(key, (stream.head[key] + delta) % 2**64)
+
+
+def set_frame(field, delta, number=2):
+    return lambda stream: stream.table[number].__setitem__(field, (stream.table[number][field] + delta) % 2**64)
+
+
+def swap_frames(stream):
+    stream.table[1], stream.table[2] = stream.table[2], stream.table[1]
+
+
+def drop_frame(stream):
+    del stream.table[2]
+    stream.head["frames"] -= 1
+
+
+def rename_key(stream):
+    stream.keys[3][0] ^= 1 << 20
+
+
+def flip(stream):
+    at = stream.table[2][0] + 30
+    stream.frames = stream.frames[:at] + bytes([stream.frames[at] ^ 4]) + stream.frames[at + 1:]
+
+
+def make_bad_indices():
+    for key in "length", "plain", "records", "frames", "keys", "end":
+        for delta, words in (1, "one more"), (-1, "one less"), (2**62, "2^62 more"):
+            lie(f"{key}{delta if abs(delta) == 1 else '-huge'}".replace("-1", "-less").replace("1", "-more"),
+                f"{key}: {words}", set_head(key, delta))
+    for field, key in enumerate(("offset", "plain", "first", "hash")):
+        lie(f"frame-{key}", f"a frame's {key} is wrong", set_frame(field, 1))
+        lie(f"frame-{key}-0", f"the first frame's {key} is wrong", set_frame(field, 1, 0))
+        lie(f"frame-{key}-huge", f"a frame's {key} is 2^63 more", set_frame(field, 2**63))
+    lie("frames-swapped", "frames out of order", swap_frames)
+    lie("frames-dropped", "a frame is left out", drop_frame)
+    lie("keys-unsorted", "keys out of order", lambda stream: stream.keys.reverse())
+    lie("keys-wrong", "the hash of no key", rename_key)
+    lie("keys-number", "a key of a record that is not there", lambda stream: stream.keys[3].__setitem__(1, 20))
+    lie("end", "another end map", lambda stream: setattr(stream, "end", stream.end.replace(b"\x14", b"\x15")))
+    lie("end-long", "an end map with bytes behind it", lambda stream: (setattr(stream, "end", stream.end + b"\xc0"), set_head("end", 1)(stream)))
+    lie("check", "a wrong hash of itself", lambda stream: None, check=1)
+    lie("size", "a wrong size of itself", lambda stream: None, size=100)
+    lie("size-huge", "a size of 2^63", lambda stream: None, size=2**63)
+    lie("damage", "a frame that was damaged", flip)
+    bad("info", segment({**header, "info": []}, [record()]), "header: notes that are no map")
 
 
 def make_bad_files():
@@ -300,8 +391,10 @@ make_kinds()
 make_records()
 make_headers()
 make_frames()
+make_indices()
 make_bad_files()
 make_bad_headers()
 make_bad_ends()
 make_bad_records()
+make_bad_indices()
 (folder / "streams.tsv").write_text("".join(["file\tverdict\trecords\twhat it is\n", *table]))

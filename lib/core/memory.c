@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void *memory_allocate(size_t count, size_t size, Error *error) {
     void *block = calloc(count ? count : 1, size ? size : 1);
@@ -68,4 +69,16 @@ char *memory_format(const char *format, ...) {
     const int length = vasprintf(&text, format, arguments);
     va_end(arguments);
     return must(length < 0 ? NULL : text, 1, strlen(format));
+}
+
+static uint64_t record_limit; /* 0: not set */
+
+uint64_t memory_record_limit(void) {
+    if (record_limit) return record_limit;
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 2 : (uint64_t)1 << 32;
+}
+
+void memory_set_record_limit(uint64_t bytes) {
+    record_limit = bytes;
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* count × size bytes, zeroed, to be given to free(). For sizes that come from input: NULL with a message when
@@ -40,5 +41,9 @@ char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)
 
 /* Room for at least `needed` elements of an array that doubles as it grows. */
 void *memory_grow(void *block, size_t *capacity, size_t needed, size_t size);
+
+/* The largest record of a stream that is taken into memory: half of the machine's memory, or what was set. */
+uint64_t memory_record_limit(void);
+void memory_set_record_limit(uint64_t bytes);
 
 #endif

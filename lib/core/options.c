@@ -18,11 +18,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_CONFIG = 1 << 20 };
+/* What all tools have in common stands in one line. */
+enum { MAX_CONFIG = 1 << 20, COMMON_WIDTH = 100 };
 
 static struct {
     bool help, version, quiet, verbose;
     int64_t threads;
+    double max_record;
 } common;
 
 static Option common_options[] = {
@@ -33,6 +35,13 @@ static Option common_options[] = {
      .maximum = 4096,
      .unrecorded = true,
      .help = "processors to use; 0 means all that are granted"},
+    {.name = "max-record",
+     .kind = OPTION_REAL,
+     .value = &common.max_record,
+     .argument = "GIB",
+     .maximum = 1 << 20,
+     .unrecorded = true,
+     .help = "of the largest record that is read; 0 means half the memory"},
     {.name = "quiet",
      .letter = 'q',
      .kind = OPTION_FLAG,
@@ -141,6 +150,7 @@ static Option *find_option(Option *options, const char *name) {
 
 /* Several a line, without what they are for. */
 static void print_briefly(const Option *options, bool settings) {
+    const int most = settings ? HELP_WIDTH : COMMON_WIDTH;
     int column = 0;
     for (; options->name; options++) {
         char text[OPTION_TEXT_SIZE], item[OPTION_TEXT_SIZE + 8];
@@ -148,7 +158,7 @@ static void print_briefly(const Option *options, bool settings) {
         option_describe(options, text);
         const char *letter = options->letter ? (char[]){'-', options->letter, ',', ' ', 0} : "";
         const int width = snprintf(item, sizeof item, "%s%s", letter, text) + 2;
-        if (column && column + width > HELP_WIDTH) {
+        if (column && column + width > most) {
             putchar('\n');
             column = 0;
         }
@@ -280,6 +290,7 @@ int options_parse(Program *program, int argc, char **argv) {
     }
     log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
     parallel_set_threads((int)common.threads);
+    memory_set_record_limit((uint64_t)(common.max_record * (double)(1 << 30)));
     parallel_wait_passively(argv);
     if (find_option(program->options, "batch-size")) memory_advise("use a smaller --batch-size");
     Error error;

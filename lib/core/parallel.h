@@ -2,6 +2,9 @@
 #ifndef CORE_PARALLEL_H
 #define CORE_PARALLEL_H
 
+#include <pthread.h>
+#include <stdbool.h>
+
 /* 0 means as many as OMP_NUM_THREADS says or, without it, the processors that this process may run on, no
  * more than the quota of its container. */
 void parallel_set_threads(int threads);
@@ -13,5 +16,9 @@ int parallel_threads(void);
  * policy from the environment alone, before main. Returns when there is nothing to do or it cannot be done.
  */
 void parallel_wait_passively(char **argv);
+
+/* Starts a thread beside OpenMP's, for input and output. No signal reaches it: they are for the thread that
+ * writes, which knows what to remove. */
+bool parallel_start_thread(pthread_t *thread, void *(*run)(void *context), void *context);
 
 #endif

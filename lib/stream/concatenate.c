@@ -5,24 +5,13 @@
 #include "core/name_table.h"
 #include "core/progress.h"
 #include "stream/content_hash.h"
+#include "stream/key_search.h"
 #include "stream/model_header.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
-
-bool key_matches(const char *globs, const Record *record) {
-    if (!globs) return true;
-    if (strlen(record->key) != record->key_size) return false; /* a NUL in it */
-    char *list = memory_copy_text(globs, strlen(globs)), *rest = list, *glob;
-    bool matches = false;
-    while (!matches && (glob = strsep(&rest, ",")))
-        matches = !fnmatch(glob, record->key, FNM_EXTMATCH);
-    free(list);
-    return matches;
-}
 
 /* What is being written, from all files. */
 typedef struct Output {
@@ -37,9 +26,10 @@ typedef struct Output {
     Progress progress;
 } Output;
 
-/* A selection, or a model from several files, is something new, and says from what it was made. */
+/* A selection or a share, or a model from several files, is something new, and says from what it was made. */
 static bool is_new(const Output *output) {
-    return output->request->globs || (output->is_model && output->request->count > 1);
+    return output->request->globs || output->request->shard.count ||
+           (output->is_model && output->request->count > 1);
 }
 
 /* The parts of a model are inputs of their own; other files are together one. */
@@ -110,28 +100,53 @@ static void take_content(Output *output, int i) {
         char role[32];
         role_of_file(output, i, role);
         stream_writer_add_content(output->writer, role, content);
-    } else if (output->content) {
-        json_t *both = content_append(output->content, content);
-        json_decref(output->content);
-        json_decref(content);
-        output->content = both;
     } else {
-        output->content = content;
+        output->content = content_extend(output->content, content);
     }
 }
 
-static bool copy_file(Output *output, int i, Error *error) {
-    if (!need_reader(output, i, error)) return false;
-    if (!output->is_model && i && !check_header(output, i, error)) return false;
+static bool copy_all(Output *output, StreamReader *reader, Error *error) {
     Record record;
     StreamStatus status;
-    while ((status = stream_reader_next(output->readers[i], &record, error)) == STREAM_RECORD) {
+    while ((status = stream_reader_next(reader, &record, error)) == STREAM_RECORD) {
         output->seen++;
         if (key_matches(output->request->globs, &record) && !copy_record(output, &record, error))
             return false;
         progress_update(&output->progress, output->seen);
     }
-    if (status == STREAM_ERROR) return false;
+    return status == STREAM_END;
+}
+
+/* Only the records that an index finds. */
+static bool copy_found(Output *output, StreamReader *reader, const KeySearch *found, Error *error) {
+    Record record;
+    for (size_t i = 0; i < found->count; i++) {
+        if (!stream_reader_seek(reader, found->numbers[i], 1, error) ||
+            stream_reader_next(reader, &record, error) != STREAM_RECORD)
+            return false;
+        if (key_matches(output->request->globs, &record) && !copy_record(output, &record, error))
+            return false;
+    }
+    output->seen += stream_reader_index(reader)->records;
+    return true;
+}
+
+static bool copy_records(Output *output, StreamReader *reader, Error *error) {
+    KeySearch found = {0};
+    if (output->request->shard.count)
+        return stream_reader_take_shard(reader, &output->request->shard, error) &&
+               copy_all(output, reader, error);
+    if (!key_search(&found, reader, output->request->globs, error)) return false;
+    const bool fine =
+        found.by_index ? copy_found(output, reader, &found, error) : copy_all(output, reader, error);
+    free(found.numbers);
+    return fine;
+}
+
+static bool copy_file(Output *output, int i, Error *error) {
+    if (!need_reader(output, i, error)) return false;
+    if (!output->is_model && i && !check_header(output, i, error)) return false;
+    if (!copy_records(output, output->readers[i], error)) return false;
     take_content(output, i);
     stream_reader_close(output->readers[i]);
     output->readers[i] = NULL;
@@ -154,6 +169,7 @@ static bool write_output(Output *output, Error *error) {
     if (!make_header(output, error)) return false;
     output->writer = stream_writer_open(output->request->output, output->header, error);
     if (!output->writer) return false;
+    stream_writer_set_level(output->writer, output->request->level);
     progress_start(&output->progress, "records", 0);
     bool fine = true;
     for (int i = 0; fine && i < output->request->count; i++)

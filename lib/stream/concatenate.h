@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "stream/record.h"
+#include "stream/shard.h"
 
 #include <jansson.h>
 
@@ -12,6 +13,8 @@ typedef struct Concatenation {
     int count;
     const char *output; /* as for stream_writer_open */
     const char *globs;  /* as for key_matches */
+    Shard shard;        /* of the only file */
+    int level;          /* as for stream_writer_set_level */
     const char *tool;   /* signs what is new, with these options: a selection, or a model of several parts */
     json_t *options;
 } Concatenation;
@@ -23,8 +26,5 @@ typedef struct RecordCounts {
 /* Writes the records of all files, in order, whose keys match. Headers must be compatible; parts of models
  * need only fit together (model_header_merge), and no tensor of a model or encoder may come twice. */
 bool stream_concatenate(const Concatenation *request, RecordCounts *counts, Error *error);
-
-/* Whether the record's key matches one of the shell's patterns, which commas separate. NULL: it does. */
-bool key_matches(const char *globs, const Record *record);
 
 #endif

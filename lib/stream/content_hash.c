@@ -43,6 +43,14 @@ json_t *content_of_hash(const ContentHash *hash) {
     return json_pack("{s:s}", "hash", text);
 }
 
+json_t *content_of_end(const json_t *end) {
+    json_t *hash = json_object_get(end, "hash"), *inputs = json_object_get(end, "inputs");
+    if (!json_is_string(hash)) return NULL;
+    json_t *content = json_pack("{s:O}", "hash", hash);
+    if (inputs) json_object_set(content, "inputs", inputs);
+    return content;
+}
+
 static json_t *append_inputs(const json_t *inputs, const json_t *more) {
     json_t *joined = json_is_object(inputs) ? json_copy((json_t *)inputs) : json_object();
     const char *role;
@@ -66,5 +74,13 @@ json_t *content_append(const json_t *content, const json_t *next) {
     content_hash_destroy(hash);
     const json_t *inputs = json_object_get(content, "inputs"), *more = json_object_get(next, "inputs");
     if (inputs || more) json_object_set_new(joined, "inputs", append_inputs(inputs, more));
+    return joined;
+}
+
+json_t *content_extend(json_t *content, json_t *next) {
+    if (!content) return next;
+    json_t *joined = content_append(content, next);
+    json_decref(content);
+    json_decref(next);
     return joined;
 }

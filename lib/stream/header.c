@@ -73,14 +73,20 @@ json_t *header_lineage(const json_t *header, const json_t *content) {
     return lineage;
 }
 
-static json_t *without_provenance(const json_t *header) {
+/* What says nothing of the records: how they came about, and what somebody noted beside them. */
+static bool is_aside(const char *key) {
+    return !strcmp(key, "provenance") || !strcmp(key, "info");
+}
+
+static json_t *without_asides(const json_t *header) {
     json_t *rest = json_copy((json_t *)header);
     json_object_del(rest, "provenance");
+    json_object_del(rest, "info");
     return rest;
 }
 
 bool header_is_compatible(const json_t *header, const json_t *other) {
-    json_t *one = without_provenance(header), *two = without_provenance(other);
+    json_t *one = without_asides(header), *two = without_asides(other);
     const bool equal = json_equal(one, two);
     json_decref(one);
     json_decref(two);
@@ -113,10 +119,10 @@ static void compare(char *text, const char *prefix, const json_t *one, const jso
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)one, key,
-                        value) if (*prefix || strcmp(key, "provenance")) /* only that of the header itself */
+                        value) if (*prefix || !is_aside(key)) /* only those of the header itself */
         compare_member(text, prefix, key, value, json_object_get(two, key));
     json_object_foreach((json_t *)two, key,
-                        value) if (!json_object_get(one, key) && (*prefix || strcmp(key, "provenance")))
+                        value) if (!json_object_get(one, key) && (*prefix || !is_aside(key)))
         compare_member(text, prefix, key, NULL, value);
 }
 
@@ -126,7 +132,7 @@ void header_differences(const json_t *header, const json_t *other, char text[HEA
 }
 
 char *header_describe(const json_t *header) {
-    json_t *rest = without_provenance(header);
+    json_t *rest = without_asides(header);
     char *text = json_dumps(rest, 0);
     json_decref(rest);
     return text ? text : memory_copy_text("", 0);

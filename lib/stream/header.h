@@ -33,14 +33,15 @@ json_t *header_prune(const json_t *tree);
  * new reference. */
 json_t *header_lineage(const json_t *header, const json_t *content);
 
-/* Whether streams with these headers may follow each other as one: all but the provenance must be equal. */
+/* Whether streams with these headers may follow each other as one: all but `provenance` and `info`
+ * must be equal. */
 bool header_is_compatible(const json_t *header, const json_t *other);
 
 /* For messages: what keeps them from it, as "dim is 64 and 768; …". Empty when they are compatible. */
 enum { HEADER_DIFFERENCES_TEXT = 400 };
 void header_differences(const json_t *header, const json_t *other, char text[HEADER_DIFFERENCES_TEXT]);
 
-/* For messages: the header without its provenance, on one line. To be freed. */
+/* For messages: the header without its provenance and info, on one line. To be freed. */
 char *header_describe(const json_t *header);
 
 /* Values that a reader needs; a missing key or another type is an error that names the key. */

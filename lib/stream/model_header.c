@@ -35,6 +35,7 @@ bool model_header_merge(json_t *header, const json_t *other, Error *error) {
     json_t *config = json_deep_copy(json_object_get(header, "config"));
     json_t *rest = json_copy((json_t *)other), *one = json_object(), *two = json_object();
     json_object_del(rest, "provenance");
+    json_object_del(rest, "info");
     json_object_del(rest, "config");
     join_members(header, rest, NULL, one, two);
     if (!config) config = json_object();

@@ -1,6 +1,7 @@
 #include "stream/msgpack_json.h"
 
 #include "core/memory.h"
+#include "stream/msgpack_scan.h"
 #include "stream/record.h"
 
 #include <math.h>
@@ -77,6 +78,24 @@ json_t *json_from_msgpack(const msgpack_object *object, Error *error) {
     default:
         return nothing(error, "binary data, which only records may hold");
     }
+}
+
+json_t *json_from_msgpack_bytes(const unsigned char *bytes, size_t size, Error *error) {
+    MsgpackScan scan = {0};
+    if (!size || msgpack_scan(&scan, &scan_map_limits, bytes, size) != SCAN_WHOLE || scan.at != size) {
+        error_set(error, "%s", scan.problem ? scan.problem : "not one msgpack map");
+        return NULL;
+    }
+    msgpack_unpacked unpacked;
+    msgpack_unpacked_init(&unpacked);
+    size_t offset = 0;
+    json_t *value = NULL;
+    if (msgpack_unpack_next(&unpacked, (const char *)bytes, size, &offset) == MSGPACK_UNPACK_SUCCESS)
+        value = json_from_msgpack(&unpacked.data, error);
+    else
+        error_set(error, "not valid msgpack");
+    msgpack_unpacked_destroy(&unpacked);
+    return value;
 }
 
 int json_depth(const json_t *value) {

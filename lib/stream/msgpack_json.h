@@ -11,6 +11,9 @@
  * comes twice, text that is not UTF-8). */
 json_t *json_from_msgpack(const msgpack_object *object, Error *error);
 
+/* The same of bytes that nobody has looked at, within scan_map_limits. */
+json_t *json_from_msgpack_bytes(const unsigned char *bytes, size_t size, Error *error);
+
 /* Levels of arrays and maps. */
 int json_depth(const json_t *value);
 

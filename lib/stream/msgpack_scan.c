@@ -2,6 +2,14 @@
 
 #include <stdbool.h>
 
+const ScanLimits scan_map_limits = {
+    .bytes = 64 << 20,
+    .elements = 1 << 20,
+    .text = 64 << 20,
+    .data_depth = SCAN_MAX_DEPTH + 1,
+    .depth = SCAN_MAX_DEPTH,
+};
+
 typedef enum ValueKind { VALUE_BAD, VALUE_PLAIN, VALUE_TEXT, VALUE_BINARY, VALUE_ARRAY, VALUE_MAP } ValueKind;
 
 typedef struct Value {

@@ -18,6 +18,9 @@ typedef struct ScanLimits {
     const uint32_t *members; /* the largest array on each level; NULL: `elements` is enough */
 } ScanLimits;
 
+/* Those of the maps of a stream: header and end. */
+extern const ScanLimits scan_map_limits;
+
 typedef struct MsgpackScan {
     uint64_t at;       /* where the next value starts; the size when the object is whole */
     uint64_t body;     /* bytes from `at` on that still belong to the value before it */

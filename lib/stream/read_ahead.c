@@ -1,11 +1,10 @@
 #include "stream/read_ahead.h"
 
-#include "core/file.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "stream/zstd_input.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -68,18 +67,8 @@ static void *run(void *context) {
     return NULL;
 }
 
-/* Signals are for the thread that writes, which knows what to remove. */
-static bool start_thread(ReadAhead *ahead) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const bool fine = !pthread_create(&ahead->thread, NULL, run, ahead);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return fine;
-}
-
-ReadAhead *read_ahead_open(const char *path, Error *error) {
-    ZstdInput *input = zstd_input_open(path, error);
+ReadAhead *read_ahead_open(int file, const char *name, Error *error) {
+    ZstdInput *input = zstd_input_open(file, error);
     if (!input) return NULL;
     ReadAhead *ahead = memory_need(1, sizeof *ahead);
     ahead->input = input;
@@ -87,10 +76,9 @@ ReadAhead *read_ahead_open(const char *path, Error *error) {
     pthread_cond_init(&ahead->moved, NULL);
     ahead->stop = eventfd(0, EFD_CLOEXEC);
     zstd_input_stop_by(input, ahead->stop);
-    ahead->has_thread = ahead->stop >= 0 && start_thread(ahead);
+    ahead->has_thread = ahead->stop >= 0 && parallel_start_thread(&ahead->thread, run, ahead);
     if (ahead->has_thread) return ahead;
-    error_set(error, "no thread could be started to read %s; too many may be running",
-              file_display_name(path));
+    error_set(error, "no thread could be started to read %s; too many may be running", name);
     read_ahead_close(ahead);
     return NULL;
 }

@@ -9,8 +9,8 @@
 
 typedef struct ReadAhead ReadAhead;
 
-/* "-" or NULL is standard input. */
-ReadAhead *read_ahead_open(const char *path, Error *error);
+/* The file remains the caller's; the name is for messages. */
+ReadAhead *read_ahead_open(int file, const char *name, Error *error);
 
 /* Also in the middle of a file, and while nothing comes. */
 void read_ahead_close(ReadAhead *ahead);

@@ -4,9 +4,10 @@
 #include "core/file_kind.h"
 #include "core/memory.h"
 #include "stream/content_hash.h"
+#include "stream/input.h"
 #include "stream/msgpack_json.h"
 #include "stream/msgpack_scan.h"
-#include "stream/read_ahead.h"
+#include "stream/record_parse.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -20,7 +21,8 @@ typedef enum ReaderState { READER_RECORDS, READER_AFTER_END, READER_DONE, READER
 
 struct StreamReader {
     char *name;
-    ReadAhead *input;
+    StreamInput *input;
+    StreamWatch watch;
     unsigned char
         *buffer; /* decompressed bytes: those of the last object, and from `start` on what follows */
     size_t capacity, start, used;
@@ -31,24 +33,24 @@ struct StreamReader {
     uint64_t count, segment_count;
     ReaderState state;
     Error problem; /* once failed */
-};
 
-static const ScanLimits map_limits = {
-    .bytes = 64 << 20,
-    .elements = 1 << 20,
-    .text = 64 << 20,
-    .data_depth = SCAN_MAX_DEPTH + 1,
-    .depth = SCAN_MAX_DEPTH,
+    const StreamIndex *index; /* NULL: none */
+    uint64_t position;        /* decompressed bytes before `start` */
+    size_t frame;             /* of the index: the next that an object must begin with */
+    size_t end_frame;         /* the first that is not asked for */
+    size_t segment;           /* how many have ended */
+    IndexKeySum keys;         /* of the segment so far */
+    bool partial;             /* only some records are read … */
+    uint64_t last;            /* … and this is the last of them */
+    Shard shard;              /* of what is read without an index */
 };
 
 /* [key, [[name, dtype, [shape …], data or [part …]] …]] */
 static const uint32_t record_members[] = {2, RECORD_MAX_TENSORS, 4, 1024};
 static const ScanLimits record_limits = {
-    .bytes = UINT64_MAX / 2,
-    .elements = 1 << 16,
-    .text = RECORD_MAX_KEY,
-    .data_depth = 3,
-    .depth = sizeof record_members / sizeof *record_members,
+    /* and as many bytes as memory_record_limit says */
+    .elements = 1 << 16,       .text = RECORD_MAX_KEY,
+    .data_depth = 3,           .depth = sizeof record_members / sizeof *record_members,
     .members = record_members,
 };
 
@@ -100,8 +102,8 @@ static bool make_room(StreamReader *reader, Error *error) {
 /* Decompresses some more. *got = 0 at the end of the file. */
 static bool fill(StreamReader *reader, size_t *got, Error *error) {
     if (!make_room(reader, error)) return false;
-    if (!read_ahead_read(reader->input, reader->buffer + reader->used, reader->capacity - reader->used, got,
-                         error)) {
+    if (!stream_input_read(reader->input, reader->buffer + reader->used, reader->capacity - reader->used, got,
+                           error)) {
         char place[64];
         describe_place(reader, place);
         return reader->header ? error_prefix(error, "%s: %s: ", reader->name, place)
@@ -119,16 +121,26 @@ static bool fail_cut(const StreamReader *reader, Error *error) {
                 "the stream ends here without an end record; it was cut off, make or copy it again");
 }
 
+static bool refuse_object(const StreamReader *reader, const MsgpackScan *scan, const ScanLimits *limits,
+                          Error *error) {
+    if (limits == &scan_map_limits || scan->at + scan->body <= limits->bytes)
+        return fail(reader, error, "%s", scan->problem);
+    return fail(reader, error, "it has more than %" PRIu64 " bytes; --max-record allows larger ones",
+                limits->bytes);
+}
+
 /* Waits until the next object is whole. STREAM_END only where the file may end. */
 static StreamStatus need_object(StreamReader *reader, size_t *size, Error *error) {
     MsgpackScan scan = {0};
-    const ScanLimits *limits = &map_limits;
+    ScanLimits of_record = record_limits;
+    const ScanLimits *limits = &scan_map_limits;
+    of_record.bytes = memory_record_limit();
     for (;;) {
         const size_t there = reader->used - reader->start;
         ScanStatus status = SCAN_MORE;
         if (there) {
             const unsigned char *object = reader->buffer + reader->start;
-            if (is_array(object[0])) limits = &record_limits;
+            if (is_array(object[0])) limits = &of_record;
             status = msgpack_scan(&scan, limits, object, there);
         }
         if (status == SCAN_WHOLE) {
@@ -137,7 +149,7 @@ static StreamStatus need_object(StreamReader *reader, size_t *size, Error *error
         }
         size_t got;
         if (status == SCAN_BAD) {
-            fail(reader, error, "%s", scan.problem);
+            refuse_object(reader, &scan, limits, error);
             return STREAM_ERROR;
         }
         if (!fill(reader, &got, error)) return STREAM_ERROR;
@@ -157,6 +169,25 @@ static bool unpack(StreamReader *reader, size_t size, Error *error) {
                 result == MSGPACK_UNPACK_NOMEM_ERROR ? "out of memory" : "not valid msgpack");
 }
 
+/* The object at `start` is done with. */
+static void pass(StreamReader *reader, size_t size) {
+    reader->start += size;
+    reader->position += size;
+}
+
+/* Whether the object at `start` is where the index has its frame begin. */
+static bool check_frame(StreamReader *reader, Error *error) {
+    const StreamIndex *index = reader->index;
+    for (; index && reader->frame < index->frame_count; reader->frame++) {
+        const IndexFrame *frame = &index->frames[reader->frame];
+        if (frame->start > reader->position) break;
+        if (frame->start != reader->position || frame->first != reader->count)
+            return fail(reader, error, "frame %zu does not begin with the record that the index says",
+                        reader->frame + 1);
+    }
+    return true;
+}
+
 static bool check_header(StreamReader *reader, const json_t *header, Error *error) {
     const char *format = json_string_value(json_object_get(header, "format"));
     const json_t *version = json_object_get(header, "version");
@@ -168,8 +199,9 @@ static bool check_header(StreamReader *reader, const json_t *header, Error *erro
                     "version %" JSON_INTEGER_FORMAT " of the format; this program reads version %d",
                     json_integer_value(version), STREAM_VERSION);
     if (!json_is_string(json_object_get(header, "kind"))) return fail(reader, error, "it has no kind");
-    const json_t *provenance = json_object_get(header, "provenance");
+    const json_t *provenance = json_object_get(header, "provenance"), *info = json_object_get(header, "info");
     if (provenance && !json_is_object(provenance)) return fail(reader, error, "its provenance is not a map");
+    if (info && !json_is_object(info)) return fail(reader, error, "its info is not a map");
     return true;
 }
 
@@ -195,9 +227,10 @@ static bool check_end(StreamReader *reader, const json_t *end, Error *error) {
     const json_t *records = json_object_get(end, "records"), *inputs = json_object_get(end, "inputs");
     const char *claimed = json_string_value(json_object_get(end, "hash"));
     char hash[CONTENT_HASH_TEXT];
-    content_hash_text(reader->hash, hash);
     if (!json_is_true(json_object_get(end, "end")))
         return fail(reader, error, "neither a record nor an end record");
+    if (reader->partial) return true; /* only whole segments can be counted and hashed */
+    content_hash_text(reader->hash, hash);
     if (!json_is_integer(records)) return fail(reader, error, "the end record does not count the records");
     if ((uint64_t)json_integer_value(records) != reader->segment_count)
         return fail(reader, error,
@@ -215,18 +248,23 @@ static bool check_end(StreamReader *reader, const json_t *end, Error *error) {
 static bool take_end(StreamReader *reader, const json_t *end, Error *error) {
     reader->state = READER_AFTER_END; /* messages, too, place the end record behind the last record */
     if (!check_end(reader, end, error)) return false;
-    json_t *content = content_of_hash(reader->hash);
-    json_t *inputs = json_object_get(end, "inputs");
-    if (inputs) json_object_set(content, "inputs", inputs);
-    if (reader->content) {
-        json_t *joined = content_append(reader->content, content);
-        json_decref(reader->content);
-        json_decref(content);
-        content = joined;
-    }
-    reader->content = content;
+    if (!reader->partial) reader->content = content_extend(reader->content, content_of_end(end));
+    reader->segment++;
     reader->segment_count = 0;
     return true;
+}
+
+/* Whether the index says the same of the segment that ends with the map at `start`. */
+static bool check_segment(const StreamReader *reader, size_t size, Error *error) {
+    if (!reader->index || reader->partial) return true;
+    const size_t number = reader->segment - 1;
+    const IndexSegment *segment = &reader->index->segments[number];
+    Error reason;
+    if (reader->index->frames[reader->frame - 1].segment != number || segment->end_size != size ||
+        memcmp(segment->end, reader->buffer + reader->start, size))
+        return fail(reader, error, "the index has another end record; it is damaged, or of another stream");
+    return stream_index_check_keys(reader->index, number, &reader->keys, &reason) ||
+           fail(reader, error, "%s", reason.message);
 }
 
 /* The map at `start`: a header or an end, as its place says. */
@@ -237,130 +275,32 @@ static bool take_map(StreamReader *reader, size_t size, Error *error) {
     if (!map) return fail(reader, error, "%s", reason.message);
     bool fine;
     if (ends) {
-        fine = take_end(reader, map, error);
+        fine = take_end(reader, map, error) && check_segment(reader, size, error);
         json_decref(map);
     } else {
         fine = take_header(reader, map, error);
         content_hash_reset(reader->hash);
         content_hash_update(reader->hash, reader->buffer + reader->start, size);
+        reader->keys = (IndexKeySum){0};
         if (fine) reader->state = READER_RECORDS;
     }
-    reader->start += size;
+    pass(reader, size);
     return fine;
-}
-
-/* Texts get their NUL in the buffer, over the first byte of what follows, which is unpacked already. The
- * pointer of an empty one means nothing, as msgpack-c leaves it as it happens to be. */
-static const char *terminate(StreamReader *reader, const char *text, size_t size) {
-    if (!size) return "";
-    reader->buffer[(size_t)(text - (const char *)reader->buffer) + size] = 0;
-    return text;
-}
-
-/* Moves the parts of a tensor together, to where the first lies. */
-static bool join_parts(StreamReader *reader, const msgpack_object_array *parts, RecordTensor *tensor,
-                       uint64_t *size, Error *error) {
-    unsigned char *to = reader->buffer;
-    *size = 0;
-    for (uint32_t i = 0; i < parts->size; i++) {
-        if (parts->ptr[i].type != MSGPACK_OBJECT_BIN)
-            return fail(reader, error, "a part of tensor '%s' is not binary data", tensor->name);
-        const msgpack_object_bin *part = &parts->ptr[i].via.bin;
-        if (!part->size) continue;
-        if (!*size) to += part->ptr - (const char *)reader->buffer;
-        memmove(to + *size, part->ptr, part->size);
-        *size += part->size;
-    }
-    tensor->data = to;
-    return true;
-}
-
-static bool parse_shape(StreamReader *reader, const msgpack_object *shape, RecordTensor *tensor,
-                        Error *error) {
-    if (shape->type != MSGPACK_OBJECT_ARRAY || shape->via.array.size > TENSOR_MAX_DIMENSIONS)
-        return fail(reader, error, "tensor '%s' needs a shape of at most %d dimensions", tensor->name,
-                    TENSOR_MAX_DIMENSIONS);
-    tensor->dimensions = (int)shape->via.array.size;
-    for (int i = 0; i < tensor->dimensions; i++) {
-        if (shape->via.array.ptr[i].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
-            return fail(reader, error, "tensor '%s' has a dimension that is not a whole number",
-                        tensor->name);
-        tensor->shape[i] = shape->via.array.ptr[i].via.u64;
-    }
-    return true;
-}
-
-static bool parse_names(StreamReader *reader, const msgpack_object *fields, RecordTensor *tensor,
-                        Error *error) {
-    if (fields[0].type != MSGPACK_OBJECT_STR || fields[1].type != MSGPACK_OBJECT_STR)
-        return fail(reader, error, "the name and the dtype of a tensor must be strings");
-    const msgpack_object_str *name = &fields[0].via.str, *dtype = &fields[1].via.str;
-    if (name->size < 1 || name->size > RECORD_MAX_NAME || memchr(name->ptr, 0, name->size))
-        return fail(reader, error, "a tensor's name must have 1 to %d bytes, none of them NUL",
-                    RECORD_MAX_NAME);
-    tensor->name = terminate(reader, name->ptr, name->size);
-    if (dtype_from_name(dtype->ptr, dtype->size, &tensor->dtype)) return true;
-    return fail(reader, error, "tensor '%s' has the dtype '%.*s', which is not known", tensor->name,
-                dtype->size < 32 ? (int)dtype->size : 32, dtype->ptr);
-}
-
-static bool parse_tensor(StreamReader *reader, const msgpack_object *object, RecordTensor *tensor,
-                         uint64_t *size, Error *error) {
-    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size != 4)
-        return fail(reader, error, "a tensor must be [name, dtype, shape, data]");
-    const msgpack_object *fields = object->via.array.ptr, *data = &fields[3];
-    if (!parse_names(reader, fields, tensor, error) || !parse_shape(reader, &fields[2], tensor, error))
-        return false;
-    if (data->type == MSGPACK_OBJECT_ARRAY) return join_parts(reader, &data->via.array, tensor, size, error);
-    if (data->type != MSGPACK_OBJECT_BIN)
-        return fail(reader, error, "the data of tensor '%s' is not binary", tensor->name);
-    *size = data->via.bin.size;
-    tensor->data = *size ? data->via.bin.ptr : "";
-    return true;
-}
-
-static bool parse_tensors(StreamReader *reader, const msgpack_object_array *tensors, Record *record,
-                          Error *error) {
-    uint64_t sizes[RECORD_MAX_TENSORS];
-    Error reason;
-    record->count = tensors->size;
-    for (size_t i = 0; i < record->count; i++)
-        if (!parse_tensor(reader, &tensors->ptr[i], &record->tensors[i], &sizes[i], error)) return false;
-    if (!record_check(record, &reason)) return fail(reader, error, "%s", reason.message);
-    for (size_t i = 0; i < record->count; i++) {
-        const RecordTensor *tensor = &record->tensors[i];
-        char text[RECORD_TENSOR_TEXT];
-        record_tensor_describe(tensor, text);
-        if (record_tensor_bytes(tensor) != sizes[i])
-            return fail(reader, error, "tensor '%s' is %s, %zu bytes, but has %" PRIu64 " bytes of data",
-                        tensor->name, text, record_tensor_bytes(tensor), sizes[i]);
-    }
-    return true;
-}
-
-static bool parse_record(StreamReader *reader, Record *record, Error *error) {
-    const msgpack_object *object = &reader->unpacked.data;
-    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size != 2)
-        return fail(reader, error, "neither a record [key, tensors] nor an end record");
-    const msgpack_object *key = &object->via.array.ptr[0], *tensors = &object->via.array.ptr[1];
-    if (tensors->type != MSGPACK_OBJECT_ARRAY || tensors->via.array.size > RECORD_MAX_TENSORS)
-        return fail(reader, error, "a record must be [key, tensors], with at most %d tensors",
-                    RECORD_MAX_TENSORS);
-    if (key->type != MSGPACK_OBJECT_BIN && key->type != MSGPACK_OBJECT_STR)
-        return fail(reader, error, "its key is neither binary nor a string");
-    const bool binary = key->type == MSGPACK_OBJECT_BIN;
-    *record = (Record){.stream = reader->name, .number = reader->count + 1};
-    record->key_size = binary ? key->via.bin.size : key->via.str.size;
-    record->key = terminate(reader, binary ? key->via.bin.ptr : key->via.str.ptr, record->key_size);
-    return parse_tensors(reader, &tensors->via.array, record, error);
 }
 
 static bool take_record(StreamReader *reader, size_t size, Record *record, Error *error) {
     if (!reader->header || reader->state == READER_AFTER_END)
         return fail(reader, error, "a header must come here");
-    content_hash_update(reader->hash, reader->buffer + reader->start, size);
-    if (!parse_record(reader, record, error)) return false;
-    reader->start += size;
+    Error reason;
+    if (!reader->partial) content_hash_update(reader->hash, reader->buffer + reader->start, size);
+    if (!record_parse(&reader->unpacked.data, record, &reason))
+        return fail(reader, error, "%s", reason.message);
+    record->stream = reader->name;
+    record->number = reader->count + 1;
+    if (reader->index && !reader->partial)
+        index_key_sum_add(&reader->keys, index_hash(record->key, record->key_size),
+                          (uint32_t)reader->segment_count);
+    pass(reader, size);
     reader->count++;
     reader->segment_count++;
     return true;
@@ -372,6 +312,8 @@ static StreamStatus next_object(StreamReader *reader, Record *record, bool *agai
     *again = false;
     const StreamStatus status = need_object(reader, &size, error);
     if (status != STREAM_RECORD) return status;
+    if (!check_frame(reader, error)) return STREAM_ERROR;
+    if (reader->watch.take) reader->watch.take(reader->watch.context, reader->buffer + reader->start, size);
     if (!unpack(reader, size, error)) return STREAM_ERROR;
     if (is_map(reader->buffer[reader->start])) {
         *again = true;
@@ -381,7 +323,7 @@ static StreamStatus next_object(StreamReader *reader, Record *record, bool *agai
 }
 
 StreamStatus stream_reader_next(StreamReader *reader, Record *record, Error *error) {
-    if (reader->state == READER_DONE) return STREAM_END;
+    if (reader->state == READER_DONE || (reader->partial && reader->count >= reader->last)) return STREAM_END;
     if (reader->state == READER_FAILED) {
         *error = reader->problem;
         return STREAM_ERROR;
@@ -390,11 +332,12 @@ StreamStatus stream_reader_next(StreamReader *reader, Record *record, Error *err
     bool again;
     do
         status = next_object(reader, record, &again, error);
-    while (status == STREAM_RECORD && again);
+    while (status == STREAM_RECORD && (again || !shard_takes(&reader->shard, record->number)));
     if (status == STREAM_END) {
         reader->state = READER_DONE;
         free(reader->buffer); /* as large as the largest record; the reader may stay open for its header */
         reader->buffer = NULL;
+        reader->capacity = reader->start = reader->used = 0;
     }
     if (status == STREAM_ERROR) {
         reader->state = READER_FAILED;
@@ -418,18 +361,27 @@ void *stream_reader_take(StreamReader *reader, const RecordTensor *tensor) {
 /* The first object must be a header. */
 static bool read_header(StreamReader *reader, Error *error) {
     size_t size;
-    if (need_object(reader, &size, error) == STREAM_ERROR || !unpack(reader, size, error)) return false;
-    if (!is_map(reader->buffer[reader->start])) return fail(reader, error, "not a .pmt stream but a zstd file of something else");
-    return take_map(reader, size, error);
+    if (need_object(reader, &size, error) == STREAM_ERROR || !check_frame(reader, error)) return false;
+    if (!is_map(reader->buffer[reader->start]))
+        return fail(reader, error, "not a .pmt stream but a zstd file of something else");
+    if (reader->watch.take) reader->watch.take(reader->watch.context, reader->buffer + reader->start, size);
+    return unpack(reader, size, error) && take_map(reader, size, error);
 }
 
 StreamReader *stream_reader_open(const char *path, Error *error) {
+    return stream_reader_open_watched(path, (StreamWatch){0}, error);
+}
+
+StreamReader *stream_reader_open_watched(const char *path, StreamWatch watch, Error *error) {
     StreamReader *reader = memory_need(1, sizeof *reader);
+    reader->watch = watch;
     const char *name = file_display_name(path);
     reader->name = memory_copy_text(name, strlen(name));
     reader->hash = content_hash_create();
     msgpack_unpacked_init(&reader->unpacked);
-    reader->input = read_ahead_open(path, error);
+    reader->input = stream_input_open(path, !watch.take, error);
+    reader->index = reader->input ? stream_input_index(reader->input) : NULL;
+    reader->end_frame = reader->index ? reader->index->frame_count : 0;
     if (reader->input && read_header(reader, error)) return reader;
     stream_reader_close(reader);
     return NULL;
@@ -457,7 +409,7 @@ StreamReader *stream_reader_open_kind(const char *path, const char *kinds, Error
 
 void stream_reader_close(StreamReader *reader) {
     if (!reader) return;
-    read_ahead_close(reader->input);
+    stream_input_close(reader->input);
     msgpack_unpacked_destroy(&reader->unpacked);
     content_hash_destroy(reader->hash);
     json_decref(reader->header);
@@ -465,6 +417,67 @@ void stream_reader_close(StreamReader *reader) {
     free(reader->buffer);
     free(reader->name);
     free(reader);
+}
+
+/* Reading goes on with the first object of a frame. */
+static void seek_frame(StreamReader *reader, size_t frame, size_t end) {
+    const IndexFrame *to = &reader->index->frames[frame];
+    const bool opens = reader->index->segments[to->segment].first_frame == frame;
+    stream_input_seek(reader->input, frame, end);
+    reader->frame = frame;
+    reader->end_frame = end;
+    reader->start = reader->used = 0;
+    reader->position = to->start;
+    reader->count = to->first;
+    reader->state = opens ? READER_AFTER_END : READER_RECORDS;
+}
+
+/* Is the record still to come, in a frame that is being read? */
+static bool is_near(const StreamReader *reader, uint64_t number, size_t frame) {
+    return number > reader->count && frame < reader->end_frame && frame <= reader->frame &&
+           reader->state != READER_DONE;
+}
+
+bool stream_reader_seek(StreamReader *reader, uint64_t first, uint64_t count, Error *error) {
+    if (reader->state == READER_FAILED) {
+        *error = reader->problem;
+        return false;
+    }
+    Error reason;
+    if (!reader->partial) {
+        json_decref(reader->content);
+        reader->content = stream_index_content(reader->index, &reason);
+        if (!reader->content) return error_set(error, "%s: %s", reader->name, reason.message);
+    }
+    reader->partial = true;
+    reader->last = reader->count;
+    if (!count) return true;
+    const size_t frame = stream_index_frame(reader->index, first),
+                 end = stream_index_frame(reader->index, first + count - 1) + 1;
+    if (!is_near(reader, first, frame) || end > reader->end_frame) seek_frame(reader, frame, end);
+    Record record;
+    reader->last = first - 1;
+    StreamStatus status = STREAM_RECORD;
+    while (reader->count < reader->last && status == STREAM_RECORD)
+        status = stream_reader_next(reader, &record, error);
+    reader->last = first + count - 1;
+    if (status == STREAM_END) return error_set(error, "%s: the index has more records", reader->name);
+    return status == STREAM_RECORD;
+}
+
+bool stream_reader_take_shard(StreamReader *reader, const Shard *shard, Error *error) {
+    uint64_t first, count;
+    if (!shard->count) return true;
+    if (!reader->index) {
+        reader->shard = *shard;
+        return true;
+    }
+    shard_range(shard, reader->index->records, &first, &count);
+    return stream_reader_seek(reader, first, count, error);
+}
+
+const StreamIndex *stream_reader_index(const StreamReader *reader) {
+    return reader->index;
 }
 
 const json_t *stream_reader_header(const StreamReader *reader) {

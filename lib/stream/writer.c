@@ -2,74 +2,29 @@
 
 #include "core/file.h"
 #include "core/memory.h"
-#include "stream/content_hash.h"
+#include "stream/frame_encoder.h"
 #include "stream/msgpack_json.h"
 #include "stream/msgpack_scan.h"
 
 #include <string.h>
-#include <unistd.h>
-#include <zstd.h>
 
 /* A tensor's data is written in parts of at most this size, as msgpack's lengths have 32 bits. */
 #ifndef STREAM_PART_BYTES
 #define STREAM_PART_BYTES ((size_t)1 << 30)
 #endif
 
-enum { STAGED_BYTES = 1 << 16 };
-
 struct StreamWriter {
     OutputFile *file;
-    ZSTD_CCtx *context;
-    ContentHash *hash;
+    FrameEncoder *frames;
     msgpack_packer packer;
     json_t *contents; /* role: content */
     uint64_t records;
-    size_t staged_size;
-    unsigned char staged[STAGED_BYTES]; /* small pieces gather here, so that zstd is called less often */
-    void *compressed;
-    size_t compressed_size;
-    bool failed;
-    Error problem; /* the first, once failed */
 };
 
-static bool compress(StreamWriter *writer, const void *bytes, size_t size, ZSTD_EndDirective end) {
-    ZSTD_inBuffer in = {bytes, size, 0};
-    size_t left;
-    do {
-        ZSTD_outBuffer out = {writer->compressed, writer->compressed_size, 0};
-        left = ZSTD_compressStream2(writer->context, &out, &in, end);
-        if (ZSTD_isError(left)) {
-            writer->failed = true;
-            return error_set(&writer->problem, "cannot compress for %s: %s", output_file_name(writer->file),
-                             ZSTD_getErrorName(left));
-        }
-        if (out.pos && fwrite(out.dst, 1, out.pos, output_file_stream(writer->file)) != out.pos) {
-            writer->failed = true;
-            return error_set_errno(&writer->problem, "cannot write %s", output_file_name(writer->file));
-        }
-    } while (end == ZSTD_e_end ? left > 0 : in.pos < in.size);
-    return true;
-}
-
-static bool flush_staged(StreamWriter *writer) {
-    const size_t size = writer->staged_size;
-    writer->staged_size = 0;
-    content_hash_update(writer->hash, writer->staged, size);
-    return compress(writer, writer->staged, size, ZSTD_e_continue);
-}
-
-/* The packer's callback. Large data goes to zstd from where it lies. */
+/* The packer's callback. */
 static int take_packed(void *data, const char *bytes, size_t size) {
     StreamWriter *writer = data;
-    if (writer->failed) return -1;
-    if (size > STAGED_BYTES - writer->staged_size && !flush_staged(writer)) return -1;
-    if (size > STAGED_BYTES) {
-        content_hash_update(writer->hash, bytes, size);
-        return compress(writer, bytes, size, ZSTD_e_continue) ? 0 : -1;
-    }
-    if (size) memcpy(writer->staged + writer->staged_size, bytes, size);
-    writer->staged_size += size;
-    return 0;
+    return frame_encoder_put(writer->frames, bytes, size) ? 0 : -1;
 }
 
 static bool check_header(const json_t *header, Error *error) {
@@ -77,45 +32,23 @@ static bool check_header(const json_t *header, Error *error) {
     return error_set(error, "a header with more than %d levels cannot be written", SCAN_MAX_DEPTH);
 }
 
-/* One worker: compression beside the caller's work, and the same bytes whatever the machine. Small jobs, so
- * that the reader at the other end of a pipe need not wait long. */
-static bool start_compression(StreamWriter *writer, Error *error) {
-    static const struct {
-        ZSTD_cParameter parameter;
-        int value;
-    } settings[] = {
-        {ZSTD_c_compressionLevel, 3},
-        {ZSTD_c_checksumFlag, 1},
-        {ZSTD_c_nbWorkers, 1},
-        {ZSTD_c_jobSize, 1 << 20},
-    };
-    writer->context = ZSTD_createCCtx();
-    writer->compressed_size = ZSTD_CStreamOutSize();
-    writer->compressed = memory_need(writer->compressed_size, 1);
-    bool fine = writer->context;
-    for (size_t i = 0; fine && i < sizeof settings / sizeof *settings; i++)
-        fine =
-            !ZSTD_isError(ZSTD_CCtx_setParameter(writer->context, settings[i].parameter, settings[i].value));
-    return fine || error_set(error, "libzstd cannot be set up (out of memory, or built without threads)");
-}
-
 StreamWriter *stream_writer_open(const char *path, const json_t *header, Error *error) {
     if (!check_header(header, error)) return NULL;
     StreamWriter *writer = memory_need(1, sizeof *writer);
-    writer->hash = content_hash_create();
     writer->contents = json_object();
     msgpack_packer_init(&writer->packer, writer, take_packed);
     writer->file = output_file_open(path, error);
-    bool fine = writer->file && start_compression(writer, error);
-    if (fine && isatty(fileno(output_file_stream(writer->file))))
-        fine = error_set(error, "%s is a terminal, which a stream would garble; use -o FILE or a pipe",
-                         output_file_name(writer->file));
-    if (!fine) {
+    if (writer->file) writer->frames = frame_encoder_create(writer->file, error);
+    if (!writer->frames) {
         stream_writer_abandon(writer);
         return NULL;
     }
     json_to_msgpack(header, &writer->packer);
     return writer;
+}
+
+void stream_writer_set_level(StreamWriter *writer, int level) {
+    frame_encoder_set_level(writer->frames, level);
 }
 
 static void pack_text(msgpack_packer *packer, const char *text) {
@@ -161,8 +94,9 @@ bool stream_writer_put(StreamWriter *writer, const Record *record, Error *error)
     for (size_t i = 0; i < record->count; i++)
         pack_tensor(packer, &record->tensors[i]);
     writer->records++;
-    if (writer->failed) *error = writer->problem;
-    return !writer->failed;
+    const bool fine = frame_encoder_end_record(writer->frames, record->key, record->key_size);
+    if (!fine) *error = *frame_encoder_problem(writer->frames);
+    return fine;
 }
 
 void stream_writer_add_content(StreamWriter *writer, const char *role, json_t *content) {
@@ -171,27 +105,30 @@ void stream_writer_add_content(StreamWriter *writer, const char *role, json_t *c
 }
 
 static bool write_end(StreamWriter *writer) {
-    if (writer->failed || !flush_staged(writer)) return false;
     char hash[CONTENT_HASH_TEXT];
-    content_hash_text(writer->hash, hash);
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    frame_encoder_hash(writer->frames, hash);
     json_t *end = json_pack("{s:b, s:I, s:s, s:O}", "end", 1, "records", (json_int_t)writer->records, "hash",
                             hash, "inputs", writer->contents);
-    json_to_msgpack(end, &writer->packer);
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    json_to_msgpack(end, &packer);
     json_decref(end);
-    return !writer->failed && flush_staged(writer) && compress(writer, NULL, 0, ZSTD_e_end);
+    const bool fine = frame_encoder_end_segment(writer->frames, bytes.data, bytes.size);
+    msgpack_sbuffer_destroy(&bytes);
+    return fine;
 }
 
 static void stream_writer_free(StreamWriter *writer) {
-    ZSTD_freeCCtx(writer->context);
-    content_hash_destroy(writer->hash);
+    frame_encoder_destroy(writer->frames);
     json_decref(writer->contents);
-    free(writer->compressed);
     free(writer);
 }
 
 bool stream_writer_close(StreamWriter *writer, Error *error) {
     if (!write_end(writer)) {
-        *error = writer->problem;
+        *error = *frame_encoder_problem(writer->frames);
         stream_writer_abandon(writer);
         return false;
     }

@@ -2,13 +2,24 @@
 #ifndef STREAM_WRITER_H
 #define STREAM_WRITER_H
 
+#include "stream/frame_encoder.h"
 #include "stream/header.h"
 #include "stream/record.h"
 
 typedef struct StreamWriter StreamWriter;
 
+/* The entry of --level in a tool's options: an int64_t that starts as FRAME_DEFAULT_LEVEL. */
+#define OPTION_LEVEL(number)                                                                                 \
+    {                                                                                                        \
+        .name = "level", .kind = OPTION_INTEGER, .value = &(number), .argument = "N", .minimum = 1,          \
+        .maximum = 19, .unrecorded = true, .help = "of compression, as for zstd"                             \
+    }
+
 /* "-" or NULL is standard output. The header is copied. */
 StreamWriter *stream_writer_open(const char *path, const json_t *header, Error *error);
+
+/* zstd's level instead of FRAME_DEFAULT_LEVEL, before the first record. */
+void stream_writer_set_level(StreamWriter *writer, int level);
 
 /* The record's memory is the caller's again after the call. */
 bool stream_writer_put(StreamWriter *writer, const Record *record, Error *error);

@@ -1,11 +1,10 @@
 #include "stream/zstd_input.h"
 
-#include "core/file.h"
 #include "core/file_kind.h"
 #include "core/memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,24 +18,14 @@ struct ZstdInput {
     ZSTD_DCtx *context;
     unsigned char *bytes; /* compressed; those from `at` to `used` are still to be decompressed */
     size_t capacity, at, used;
-    bool any_frame; /* a frame was seen */
-    bool in_frame;  /* and it has not ended */
-    bool ended;     /* the file has */
+    uint64_t offset; /* of bytes[0] in the file */
+    size_t frames;   /* seen so far */
+    uint64_t start;  /* where the last one begins */
+    bool in_frame;   /* and it has not ended */
+    bool ended;      /* the file has */
 };
 
-ZstdInput *zstd_input_open(const char *path, Error *error) {
-    const bool standard = !path || !strcmp(path, "-");
-    const int file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        error_set_errno(error, "cannot read %s", path);
-        return NULL;
-    }
-    if (isatty(file)) {
-        error_set(error, "%s is a terminal; a stream must come from a file or a pipe",
-                  file_display_name(path));
-        if (!standard) close(file);
-        return NULL;
-    }
+ZstdInput *zstd_input_open(int file, Error *error) {
     ZstdInput *input = memory_need(1, sizeof *input);
     input->file = file;
     input->stop = -1;
@@ -53,7 +42,6 @@ ZstdInput *zstd_input_open(const char *path, Error *error) {
 
 void zstd_input_close(ZstdInput *input) {
     if (!input) return;
-    if (input->file != STDIN_FILENO) close(input->file);
     ZSTD_freeDCtx(input->context);
     free(input->bytes);
     free(input);
@@ -77,6 +65,7 @@ static bool wait_for_bytes(const ZstdInput *input, Error *error) {
 static bool read_more(ZstdInput *input, Error *error) {
     memmove(input->bytes, input->bytes + input->at, input->used - input->at);
     input->used -= input->at;
+    input->offset += input->at;
     input->at = 0;
     ssize_t got;
     if (!wait_for_bytes(input, error)) return false;
@@ -100,7 +89,7 @@ static bool refuse(const ZstdInput *input, Error *error) {
     const size_t size = input->used - input->at;
     const char *what =
         file_kind_describe(input->bytes + input->at, size < FILE_KIND_BYTES ? size : FILE_KIND_BYTES);
-    if (input->any_frame)
+    if (input->frames)
         return error_set(error, "bytes follow that belong to no stream; it was altered, or written twice");
     if (!what) return error_set(error, "not a .pmt stream; files of other programs become one by pm-import");
     return error_set(error, "not a .pmt stream but %s", what);
@@ -114,7 +103,9 @@ static bool start_frame(ZstdInput *input, bool *more, Error *error) {
     if (!*more) return true;
     if (input->used - input->at < MAGIC_BYTES || !is_frame(input->bytes + input->at))
         return refuse(input, error);
-    input->any_frame = input->in_frame = true;
+    input->in_frame = true;
+    input->frames++;
+    input->start = input->offset + input->at;
     return true;
 }
 
@@ -126,7 +117,9 @@ bool zstd_input_read(ZstdInput *input, void *bytes, size_t room, size_t *got, Er
         if (!more) break;
         ZSTD_inBuffer in = {input->bytes + input->at, input->used - input->at, 0};
         const size_t left = ZSTD_decompressStream(input->context, &out, &in);
-        if (ZSTD_isError(left)) return error_set(error, "damaged: %s", ZSTD_getErrorName(left));
+        if (ZSTD_isError(left))
+            return error_set(error, "damaged in frame %zu (from byte %" PRIu64 " on): %s", input->frames,
+                             input->start, ZSTD_getErrorName(left));
         input->at += in.pos;
         input->in_frame = left > 0;
         if (out.pos || !input->in_frame || input->at < input->used) continue;

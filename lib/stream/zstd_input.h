@@ -8,8 +8,8 @@
 
 typedef struct ZstdInput ZstdInput;
 
-/* "-" or NULL is standard input. */
-ZstdInput *zstd_input_open(const char *path, Error *error);
+/* The file remains the caller's. */
+ZstdInput *zstd_input_open(int file, Error *error);
 
 /* Reading fails instead of waiting as soon as the file descriptor `stop` can be read. */
 void zstd_input_stop_by(ZstdInput *input, int stop);

@@ -218,6 +218,90 @@ END
     diff before after
 }
 
+# make_frames FILE RECORDS: records of 64 KiB, each a key of as many bytes, the number in front
+make_frames() {
+    need_python
+    "$python" - "$@" <<END
+import sys; sys.path.insert(0, "$PROJECT/formats")
+import numpy, pmt
+rng = numpy.random.default_rng(1)
+with pmt.Writer(sys.argv[1], pmt.create_header("hidden", width=64)) as writer:
+    for i in range(int(sys.argv[2])):
+        writer.write(f"v{i}", {"hidden": rng.standard_normal((256, 64)).astype("<f4")})
+END
+}
+
+@test "pm-cat: C and Python write the same index" {
+    make_frames frames.pmt 300
+    pm-cat frames.pmt > c.pmt
+    "$python" "$pmt" verify c.pmt | cmp - <(pm-cat --verify c.pmt)
+    tail -c $(($(tail -c 16 c.pmt | head -c 8 | od -An -t u8))) c.pmt | tail -c +17 | head -c 32 | od -An -t u8 > counts
+    tail -c $(($(tail -c 16 frames.pmt | head -c 8 | od -An -t u8))) frames.pmt | tail -c +17 | head -c 32 | od -An -t u8 | cmp - counts
+}
+
+@test "pm-cat: --header and --select of a key read no more than they need" {
+    make_frames frames.pmt 300
+    pm-cat --header frames.pmt > header
+    pm-cat --header < <(cat frames.pmt) | diff header -
+    pm-cat -q --select v250 frames.pmt > selected.pmt
+    cat frames.pmt | pm-cat -q --select v250 | cmp - selected.pmt
+    [ "$(pm-cat --keys selected.pmt | cut -f 1)" = v250 ]
+    [ "$(pm-cat --select v299,v3,v3,nothing frames.pmt 2> report | pm-cat --keys | cut -f 1 | xargs)" = "v3 v299" ]
+    grep -qx 'pm-cat: kept 2 of 300 records' report
+    # What is damaged elsewhere is not seen.
+    size=$(stat -c %s frames.pmt)
+    printf X | dd of=frames.pmt bs=1 seek=$((size / 2)) conv=notrunc 2> /dev/null
+    pm-cat --header frames.pmt | cmp - header
+    pm-cat -q --select v250 frames.pmt | cmp - selected.pmt
+}
+
+@test "pm-cat: damage is reported with its frame and records" {
+    make_frames frames.pmt 300
+    size=$(stat -c %s frames.pmt)
+    printf X | dd of=frames.pmt bs=1 seek=$((size / 2)) conv=notrunc 2> /dev/null
+    fails_with 1 'frames.pmt: record 129: damaged in frame 3 (bytes ' pm-cat --verify frames.pmt
+    fails_with 1 ', records 129 to 192): ' pm-cat --verify frames.pmt
+    fails_with 1 ', records 129 to 192): ' pm-cat --select v150 frames.pmt -o out.pmt
+    fails_with 1 ': damaged in frame 3 (from byte ' pm-cat --verify < <(cat frames.pmt)
+}
+
+@test "pm-cat: shards joined in order are the whole stream" {
+    make_frames frames.pmt 100
+    for i in 1 2 3; do pm-cat --shard $i/3 frames.pmt -o $i.pmt; done
+    [ "$(pm-cat --keys 1.pmt | wc -l)" -eq 33 ]
+    cmp <(pm-cat 1.pmt 2.pmt 3.pmt | pm-cat --keys) <(pm-cat --keys frames.pmt)
+    cat 1.pmt 2.pmt 3.pmt | pm-cat --header | grep -qF "$(hash_of frames.pmt)"
+    # The number of records in a pipe is not known: every third.
+    [ "$(cat frames.pmt | pm-cat --shard 2/3 | pm-cat --keys | head -3 | cut -f 1 | xargs)" = "v1 v4 v7" ]
+    fails_with 2 '--shard takes I/N' pm-cat --shard 0/3 frames.pmt
+    fails_with 2 'take one stream' pm-cat --shard 1/3 frames.pmt frames.pmt
+}
+
+@test "pm-cat: --index adds an index and changes nothing else" {
+    make_frames frames.pmt 100
+    pm-cat frames.pmt > want.pmt
+    size=$(tail -c 16 frames.pmt | head -c 8 | od -An -t u8)
+    head -c -$((size)) frames.pmt > bare.pmt
+    cat bare.pmt bare.pmt > twice.pmt
+    pm-cat --index bare.pmt -o new.pmt
+    cmp new.pmt want.pmt
+    pm-cat --index twice.pmt | cmp - <(cat want.pmt want.pmt)
+    [ "$(hash_of twice.pmt)" = "$(pm-cat --index twice.pmt | hash_of)" ]
+    fails_with 1 'cut off' pm-cat --index <(head -c 1000 bare.pmt) -o out.pmt
+    [ ! -e out.pmt ]
+}
+
+@test "pm-cat: a record above --max-record is refused before it is there" {
+    make_frames frames.pmt 3
+    fails_with 1 'frames.pmt: record 1: it has more than 10737 bytes; --max-record allows larger ones' \
+        pm-cat --max-record 0.00001 --verify frames.pmt
+    pm-cat --max-record 0.001 --verify frames.pmt
+}
+
+@test "pm-cat: what is noted under info goes along and need not agree" {
+    pm-cat "$good/info.pmt" | pm-cat --header | grep -q '"created": 1'
+}
+
 @test "pm-cat: every file is verified, whatever is wrong with those before it" {
     ! pm-cat --verify "$good/items.pmt" "$bad/checksum.pmt" "$good/tokens.pmt" > stdout 2> stderr
     [ "$(wc -l < stdout)" -eq 2 ]

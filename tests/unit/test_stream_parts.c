@@ -6,6 +6,8 @@
 
 #include "stream/reader.h"
 
+#include <unistd.h>
+
 static void split_data_comes_back_joined(void) {
     char path[] = "/tmp/test_stream_parts.XXXXXX";
     close(mkstemp(path));
