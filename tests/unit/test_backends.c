@@ -8,6 +8,8 @@
 #include "nn/backend/backend.h"
 #include "nn/segments.h"
 
+#include <omp.h>
+
 typedef enum ArrayKind { ARRAY_F32, ARRAY_BF16, ARRAY_F64, ARRAY_INTEGERS } ArrayKind;
 
 /* Backend memory with a border on either side, so that what is written beside an array is seen. */
@@ -35,6 +37,7 @@ typedef struct Run {
 } Run;
 
 static const Backend *other, *other_bf16; /* that are compared with backend_cpu */
+static bool to_the_bit;                   /* whether all must be the same, on one thread and on three */
 
 static void *add_array(Run *run, ArrayKind kind, const void *values, size_t bytes) {
     Array *array = &run->arrays[run->count++];
@@ -169,14 +172,17 @@ static void compare_run(Run *run, Kernel kernel, uint64_t seed) {
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
     setenv("PM_FIBER_SEED", text, 1);
+    if (to_the_bit) omp_set_num_threads(3);
     run_kernel(&reference, &backend_cpu, kernel, seed);
+    if (to_the_bit) omp_set_num_threads(1);
     run_kernel(run, other, kernel, seed);
     for (size_t i = 0; i < run->count; i++) {
         unsigned char *want = take_back(&reference, &reference.arrays[i]),
                       *got = take_back(run, &run->arrays[i]);
         const double difference = compare_arrays(&run->arrays[i], got, want);
-        CHECK(difference <= run->arrays[i].tolerance, "array %zu, %zu x %zu, variant %d, seed %llu: %g", i,
-              run->rows, run->columns, run->variant, (unsigned long long)seed, difference);
+        CHECK(difference <= (to_the_bit ? 0 : run->arrays[i].tolerance),
+              "array %zu, %zu x %zu, variant %d, seed %llu: %g", i, run->rows, run->columns, run->variant,
+              (unsigned long long)seed, difference);
         free(want);
         free(got);
     }
@@ -810,13 +816,33 @@ static void test_products_in_bf16(void) {
     other = plain;
 }
 
+/* The kernels of the processor, but for the products, which other libraries compute. */
+static void test_numbers_of_threads(void) {
+    const Backend *const compared = other;
+    other = &backend_cpu;
+    to_the_bit = true;
+    test_elements();
+    test_columns();
+    test_rows();
+    test_segments();
+    test_activations();
+    test_layer_norm();
+    test_attention();
+    test_sequences();
+    test_losses();
+    test_scores();
+    test_optimizer();
+    other = compared;
+    to_the_bit = false;
+}
+
 int main(void) {
     const char *device = getenv("PM_TEST_DEVICE");
-    const Test tests[] = {TEST(test_memory),     TEST(test_elements),        TEST(test_columns),
-                          TEST(test_rows),       TEST(test_segments),        TEST(test_activations),
-                          TEST(test_layer_norm), TEST(test_attention),       TEST(test_sequences),
-                          TEST(test_losses),     TEST(test_scores),          TEST(test_optimizer),
-                          TEST(test_products),   TEST(test_products_in_bf16)};
+    const Test tests[] = {TEST(test_memory),     TEST(test_elements),         TEST(test_columns),
+                          TEST(test_rows),       TEST(test_segments),         TEST(test_activations),
+                          TEST(test_layer_norm), TEST(test_attention),        TEST(test_sequences),
+                          TEST(test_losses),     TEST(test_scores),           TEST(test_optimizer),
+                          TEST(test_products),   TEST(test_products_in_bf16), TEST(test_numbers_of_threads)};
     Error error;
     if (!device) device = "cuda-on-host";
     other = backend_find(device, "f32", &error);
