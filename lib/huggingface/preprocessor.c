@@ -70,7 +70,13 @@ static bool add_file(json_t *config, const char *path, Error *error) {
     copy_cut(file, config, path);
     copy_scale(file, config, path);
     json_decref(file);
-    return image_recipe_read(&recipe, config, error) || error_prefix(error, "%s: ", path);
+    if (!image_recipe_read(&recipe, config, error)) return error_prefix(error, "%s: ", path);
+    log_detail("%s: images are resized by %s, %s; mean %g %g %g, deviation %g %g %g", path,
+               recipe.bicubic ? "bicubic" : "bilinear",
+               recipe.shortest_edge ? "the middle of the shorter side" : "both sides forced",
+               (double)recipe.mean[0], (double)recipe.mean[1], (double)recipe.mean[2],
+               (double)recipe.deviation[0], (double)recipe.deviation[1], (double)recipe.deviation[2]);
+    return true;
 }
 
 bool preprocessor_add(json_t *config, const char *config_path, Error *error) {

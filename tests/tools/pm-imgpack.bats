@@ -371,6 +371,8 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     run pm-import --encoder clip -o enc.pmt
     [ "$status" -eq 0 ]
     [ "${#lines[@]}" -eq 1 ]
+    run pm-import -v --encoder clip -o enc.pmt
+    [[ "${lines[0]}" == *"clip/preprocessor_config.json: images are resized by bicubic, the middle of the shorter side; mean 0.48 0.46 0.41, deviation 0.27 0.26 0.28" ]]
     [ "$(pm-cat --header enc.pmt | jq -c '.config | [.resample, .shortest_edge, .image_mean, .image_std[0]]')" = \
         "[\"bicubic\",$size,[0.48,0.46,0.41],0.27]" ]
     pm-imgpack -q --images images --items items.tsv --encoder enc.pmt -o store.lmdb
