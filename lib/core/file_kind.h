@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-/* So many bytes are enough, all there are of a shorter file: a block of zstd must be whole to be looked into. */
+/* So many bytes are enough, all there are of a shorter file: a block of zstd must be whole to be looked into.
+ */
 enum { FILE_KIND_BYTES = 1 << 18 };
 
 /* "a gzip file; …", without a full stop; NULL when it is not known. */

@@ -325,6 +325,7 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
             timeout -s KILL $seconds \
                 pm-imgpack $source --items items.tsv --resume -o store.lmdb 2>> said || true
             [ -e store.lmdb ] && break
+            flock store.lmdb.part true # the killed one may still be ending
         done
         pm-imgpack -q $source --items items.tsv --resume -o store.lmdb
         cat said
