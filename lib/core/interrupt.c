@@ -32,6 +32,11 @@ bool interrupt_noted(void) {
     return noted;
 }
 
+void interrupt_release(void) {
+    give_back();
+    if (noted) interrupt_end();
+}
+
 const char *interrupt_name(void) {
     return noted == SIGINT ? "SIGINT" : "SIGTERM";
 }

@@ -13,6 +13,9 @@ bool interrupt_noted(void);
 /* What was noted, for messages: "SIGTERM". */
 const char *interrupt_name(void);
 
+/* The work is done: signals do again what they did before, and one that was noted does it now. */
+void interrupt_release(void);
+
 /* Ends the program as the noted signal would have. */
 _Noreturn void interrupt_end(void);
 

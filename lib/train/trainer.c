@@ -328,6 +328,7 @@ static bool run_epochs(Trainer *trainer, Error *error) {
 bool trainer_run(Trainer *trainer, Error *error) {
     describe_model(trainer);
     if (!run_epochs(trainer, error)) return false;
+    if (trainer->options.checkpoint) interrupt_release();
     if (*trainer->divergence && !log_divergence(trainer, error)) return false;
     TrainingLog *log = trainer->log;
     trainer->log = NULL;
