@@ -105,6 +105,23 @@ bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size
     return true;
 }
 
+bool growing_memory_read(const GrowingMemory *memory, size_t at, void *bytes, size_t size, Error *error) {
+    unsigned char *to = bytes;
+    if (!memory->in_file) {
+        if (size) memcpy(to, memory->bytes + at, size);
+        return true;
+    }
+    while (size) {
+        const ssize_t got = pread(memory->scratch, to, size, (off_t)at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return scratch_error(error, "read");
+        to += got;
+        at += (size_t)got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
 bool growing_memory_finish(GrowingMemory *memory, Error *error) {
     if (!memory->size) return true;
     if (!memory->in_file) { /* cannot fail: a mapping shrinks */

@@ -21,6 +21,9 @@ GrowingMemory growing_memory_start(size_t limit);
 /* On failure (no room in the scratch folder, …) what was appended before is lost. */
 bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size, Error *error);
 
+/* While appending: a copy of what was appended at the offset `at`. */
+bool growing_memory_read(const GrowingMemory *memory, size_t at, void *bytes, size_t size, Error *error);
+
 /* Ends the appending: `bytes` are all bytes from now on (aligned to a page; NULL when there are none), and
  * cannot be written. */
 bool growing_memory_finish(GrowingMemory *memory, Error *error);

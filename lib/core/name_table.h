@@ -1,4 +1,5 @@
-/* Names (any bytes) numbered from 0 in the order in which they were added, and found by a hash. */
+/* Names (any bytes) numbered from 0 in the order in which they were added, and found by a hash. They are
+ * packed: a name takes about 25 bytes beside its own. */
 #ifndef CORE_NAME_TABLE_H
 #define CORE_NAME_TABLE_H
 

@@ -1,5 +1,6 @@
 #include "model/fuse_stream.h"
 
+#include "core/finite.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/progress.h"
@@ -13,6 +14,9 @@
 #include <string.h>
 
 enum { WINDOW_ITEMS = 128, TEXT = 0, IMAGE = 1, SIDES = 2 };
+
+/* So much of what waits for its partner stays in memory; more goes into a scratch file. */
+#define JOIN_MEMORY ((size_t)64 << 20)
 
 static const char *const side_names[SIDES] = {"text", "image"};
 
@@ -169,6 +173,10 @@ static bool flush_window(Job *job, const Program *program, Error *error) {
     if (!job->writer && !open_writer(job, program, fuse_window(job, true) + job->items * dim, error))
         return false;
     const float *vectors = fuse_window(job, false);
+    const size_t bad = first_not_finite(vectors, job->items * dim);
+    if (bad != SIZE_MAX)
+        return error_set(error, "item '%s': %s makes a vector of it that is infinite or no number",
+                         job->keys[bad / dim], job->request->model);
     for (size_t i = 0; i < job->items; i++)
         if (!put_vector(job, job->keys[i], job->key_sizes[i], vectors + i * dim, error)) return false;
     for (size_t i = 0; i < job->items; i++)
@@ -177,6 +185,12 @@ static bool flush_window(Job *job, const Program *program, Error *error) {
     job->items = job->sides[TEXT].rows = job->sides[IMAGE].rows = 0;
     progress_update(&job->progress, job->done);
     return true;
+}
+
+static bool refuse_values(const Record *record, Error *error) {
+    char where[RECORD_WHERE_TEXT];
+    record_where(record, where);
+    return error_set(error, "%s: hidden states that are infinite or no number", where);
 }
 
 static bool take_hidden(Job *job, size_t side_number, const Record *record, Error *error) {
@@ -191,7 +205,9 @@ static bool take_hidden(Job *job, size_t side_number, const Record *record, Erro
     }
     const size_t rows = tensor->shape[0];
     side->values = memory_grow(side->values, &side->capacity, side->rows + rows, side->width * sizeof(float));
-    dtype_to_f32(tensor->dtype, tensor->data, side->values + side->rows * side->width, rows * side->width);
+    float *values = side->values + side->rows * side->width;
+    dtype_to_f32(tensor->dtype, tensor->data, values, rows * side->width);
+    if (first_not_finite(values, rows * side->width) != SIZE_MAX) return refuse_values(record, error);
     side->offsets[job->items] = side->rows;
     side->rows += rows;
     side->offsets[job->items + 1] = side->rows;
@@ -209,8 +225,21 @@ static bool take_item(Job *job, const Program *program, const Record *text, cons
     return true;
 }
 
+/* Says what is left out, unless nothing remains, which is an error of its own. */
+static void report_unmatched(const Job *job, const StreamJoin *join) {
+    for (size_t side = 0; side < SIDES; side++) {
+        const JoinSide join_side = side == TEXT ? JOIN_A : JOIN_B;
+        const uint64_t alone = stream_join_unmatched(join, join_side);
+        if (alone && (job->done || job->items))
+            log_warning("%" PRIu64
+                        " items of %s are left out, since the other stream lacks them; the first is '%s'",
+                        alone, stream_reader_name(job->sides[side].reader),
+                        stream_join_first_unmatched(join, join_side));
+    }
+}
+
 static bool fuse_both(Job *job, const Program *program, Error *error) {
-    StreamJoin *join = stream_join_create(job->sides[TEXT].reader, job->sides[IMAGE].reader);
+    StreamJoin *join = stream_join_create(job->sides[TEXT].reader, job->sides[IMAGE].reader, JOIN_MEMORY);
     Record text, image;
     StreamStatus status;
     while ((status = stream_join_next(join, &text, &image, error)) == STREAM_RECORD)
@@ -218,15 +247,7 @@ static bool fuse_both(Job *job, const Program *program, Error *error) {
             status = STREAM_ERROR;
             break;
         }
-    for (size_t side = 0; status == STREAM_END && side < SIDES; side++) {
-        const JoinSide join_side = side == TEXT ? JOIN_A : JOIN_B;
-        const uint64_t alone = stream_join_unmatched(join, join_side);
-        if (alone)
-            log_warning("%" PRIu64
-                        " items of %s are left out, since the other stream lacks them; the first is '%s'",
-                        alone, stream_reader_name(job->sides[side].reader),
-                        stream_join_first_unmatched(join, join_side));
-    }
+    if (status == STREAM_END) report_unmatched(job, join);
     stream_join_destroy(join);
     return status == STREAM_END;
 }
@@ -272,8 +293,10 @@ static bool fuse_all(Job *job, const Program *program, Error *error) {
     if (!text && !image) return copy_table(job, program, error);
     if (!(text && image ? fuse_both(job, program, error) : fuse_one(job, program, error))) return false;
     if (!job->items && !job->done)
-        return error_set(error,
-                         text && image ? "the streams have no item in common" : "the stream holds no item");
+        return text && image ? error_set(error, "%s and %s have no item in common", job->request->text,
+                                         job->request->image)
+                             : error_set(error, "%s: it holds no item",
+                                         stream_reader_name(job->sides[text ? TEXT : IMAGE].reader));
     return flush_window(job, program, error);
 }
 
@@ -298,8 +321,9 @@ static bool run(Job *job, const Program *program, Error *error) {
     job->tape = tape_create(backend, false);
     parameter_set_move(job->recommender->parameters, backend);
     progress_start(&job->progress, "items", 0);
-    if (!fuse_all(job, program, error) || !check_makers(job, error)) return false;
+    const bool fine = fuse_all(job, program, error) && check_makers(job, error);
     progress_finish(&job->progress);
+    if (!fine) return false;
     for (size_t side = 0; side < SIDES; side++)
         if (job->sides[side].reader)
             stream_writer_add_content(job->writer, side_names[side],

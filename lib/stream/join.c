@@ -2,22 +2,24 @@
 
 #include "core/memory.h"
 #include "core/name_table.h"
-#include "stream/record_copy.h"
+#include "stream/record_spill.h"
 
 #include <inttypes.h>
 
 /* What is known of a key. */
 typedef struct Entry {
-    uint64_t numbers[JOIN_SIDES]; /* of the record in each stream; 0: it has not come */
-    Record *waiting;              /* of the only side that has come */
+    uint32_t numbers[JOIN_SIDES]; /* of the record in each stream; 0: it has not come */
+    bool waits;                   /* the only side that has come is put away … */
+    uint64_t place;               /* … here */
 } Entry;
 
 typedef struct Side {
     StreamReader *reader;
-    Record record; /* the last one read */
-    bool unused;   /* it has not been looked at yet */
-    bool waits;    /* its partner has not come */
-    size_t entry;  /* its key's */
+    const StreamIndex *index; /* where it tells which keys there are; else NULL */
+    Record record;            /* the last one read */
+    bool unused;              /* it has not been looked at yet */
+    bool waits;               /* its partner has not come */
+    size_t entry;             /* its key's */
     bool ended;
     uint64_t unmatched;
 } Side;
@@ -27,22 +29,27 @@ struct StreamJoin {
     NameTable *keys; /* of both streams; numbers of `entries` */
     Entry *entries;
     size_t capacity;
-    Record *given; /* the copy that the last pair has */
+    RecordSpill *spill;
 };
 
-StreamJoin *stream_join_create(StreamReader *a, StreamReader *b) {
+static void start_side(Side *side, StreamReader *reader) {
+    const StreamIndex *index = stream_reader_index(reader);
+    side->reader = reader;
+    if (index && stream_index_has_keys(index)) side->index = index;
+}
+
+StreamJoin *stream_join_create(StreamReader *a, StreamReader *b, size_t memory_limit) {
     StreamJoin *join = memory_need(1, sizeof *join);
-    join->sides[JOIN_A].reader = a;
-    join->sides[JOIN_B].reader = b;
+    start_side(&join->sides[JOIN_A], a);
+    start_side(&join->sides[JOIN_B], b);
     join->keys = name_table_create();
+    join->spill = record_spill_create(memory_limit);
     return join;
 }
 
 void stream_join_destroy(StreamJoin *join) {
     if (!join) return;
-    for (size_t i = 0; i < name_table_count(join->keys); i++)
-        record_free(join->entries[i].waiting);
-    record_free(join->given);
+    record_spill_destroy(join->spill);
     name_table_destroy(join->keys);
     free(join->entries);
     free(join);
@@ -64,10 +71,10 @@ static bool enter(StreamJoin *join, JoinSide side, Error *error) {
     if (entry->numbers[side]) {
         char where[RECORD_WHERE_TEXT];
         record_where(record, where);
-        return error_set(error, "%s: record %" PRIu64 " has the same key; a key may come once", where,
+        return error_set(error, "%s: record %" PRIu32 " has the same key; a key may come once", where,
                          entry->numbers[side]);
     }
-    entry->numbers[side] = record->number;
+    entry->numbers[side] = (uint32_t)record->number;
     return true;
 }
 
@@ -85,15 +92,41 @@ static bool read_side(StreamJoin *join, JoinSide side, Error *error) {
     if (status == STREAM_ERROR) return false;
     here->ended = status == STREAM_END;
     here->waits = false;
-    if (here->ended) return true;
-    here->unused = true;
-    return enter(join, side, error);
+    here->unused = !here->ended;
+    return here->ended || enter(join, side, error);
+}
+
+/* Is it certain that no partner comes for the unused record of this side? */
+static bool is_alone(const StreamJoin *join, JoinSide side, bool *alone, Error *error) {
+    const Side *here = &join->sides[side], *there = &join->sides[other(side)];
+    uint64_t number;
+    size_t count = 1;
+    *alone = false;
+    if (!there->index || join->entries[here->entry].numbers[other(side)]) return true;
+    if (!stream_index_find(there->index, here->record.key, here->record.key_size, &number, 1, &count, error))
+        return error_prefix(error, "%s: ", stream_reader_name(there->reader));
+    *alone = !count;
+    return true;
+}
+
+/* Reads on over records that an index tells to be alone. */
+static bool pass_alone(StreamJoin *join, JoinSide side, Error *error) {
+    Side *here = &join->sides[side];
+    bool alone = true;
+    while (here->unused) {
+        if (!is_alone(join, side, &alone, error)) return false;
+        if (!alone) break;
+        here->unmatched++;
+        if (!read_side(join, side, error)) return false;
+    }
+    return true;
 }
 
 /* Both are asked before one is read, as reading changes the answer. */
 static bool read_more(StreamJoin *join, Error *error) {
     const bool a = is_wanted(join, JOIN_A), b = is_wanted(join, JOIN_B);
-    return (!a || read_side(join, JOIN_A, error)) && (!b || read_side(join, JOIN_B, error));
+    return (!a || read_side(join, JOIN_A, error)) && (!b || read_side(join, JOIN_B, error)) &&
+           pass_alone(join, JOIN_A, error) && pass_alone(join, JOIN_B, error);
 }
 
 /* The unused record of this side: 1 when it makes a pair, 0 when it waits, −1 on error. */
@@ -102,13 +135,11 @@ static int place(StreamJoin *join, JoinSide side, Record *pair, Error *error) {
     Entry *entry = &join->entries[here->entry];
     here->unused = false;
     pair[side] = here->record;
-    if (entry->waiting) {
-        join->given = entry->waiting;
-        entry->waiting = NULL;
-        pair[other(side)] = *join->given;
+    if (entry->waits) {
+        entry->waits = false;
         there->unmatched--;
         if (there->entry == here->entry) there->waits = false;
-        return 1;
+        return record_spill_get(join->spill, entry->place, &pair[other(side)], error) ? 1 : -1;
     }
     if (there->unused && there->entry == here->entry) {
         there->unused = false;
@@ -118,13 +149,11 @@ static int place(StreamJoin *join, JoinSide side, Record *pair, Error *error) {
     here->waits = true;
     here->unmatched++;
     if (there->ended) return 0; /* nothing will come for it */
-    entry->waiting = record_copy(&here->record, error);
-    return entry->waiting ? 0 : -1;
+    entry->waits = true;
+    return record_spill_put(join->spill, &here->record, &entry->place, error) ? 0 : -1;
 }
 
 StreamStatus stream_join_next(StreamJoin *join, Record *a, Record *b, Error *error) {
-    record_free(join->given);
-    join->given = NULL;
     for (;;) {
         Record pair[JOIN_SIDES];
         for (JoinSide side = JOIN_A; side < JOIN_SIDES; side++) {
