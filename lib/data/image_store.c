@@ -22,6 +22,7 @@ struct ImageStore {
     MDB_val order;      /* the names in order, a newline behind each */
     size_t position;    /* of the next name */
     ContentHash *hash;  /* of what was read */
+    bool partial;       /* not from the first one on */
 };
 
 static size_t image_bytes(const ImageStore *store) {
@@ -146,7 +147,7 @@ static bool check_hash(const ImageStore *store, Error *error) {
 }
 
 int image_store_next(ImageStore *store, StoredImage *image, Error *error) {
-    if (store->read == store->count) return check_hash(store, error) ? 0 : -1;
+    if (store->read == store->count) return store->partial || check_hash(store, error) ? 0 : -1;
     const char *name = (const char *)store->order.mv_data + store->position;
     const char *end = memchr(name, '\n', store->order.mv_size - store->position);
     const size_t size = (size_t)(end - name);
@@ -160,7 +161,19 @@ int image_store_next(ImageStore *store, StoredImage *image, Error *error) {
     return 1;
 }
 
+void image_store_skip(ImageStore *store, size_t count) {
+    const char *names = store->order.mv_data;
+    image_store_rewind(store);
+    for (; store->read < count && store->read < store->count; store->read++) {
+        const char *name = names + store->position;
+        store->position +=
+            (size_t)((const char *)memchr(name, '\n', store->order.mv_size - store->position) - name) + 1;
+    }
+    store->partial = store->read > 0;
+}
+
 void image_store_rewind(ImageStore *store) {
     store->position = store->read = 0;
+    store->partial = false;
     content_hash_reset(store->hash);
 }

@@ -78,6 +78,9 @@ typedef struct StoredImage {
  * error when the images read do not hash to what the header says. */
 int image_store_next(ImageStore *store, StoredImage *image, Error *error);
 
+/* Goes on behind the first `count` images. Then not all are read, and their hash is not looked at. */
+void image_store_skip(ImageStore *store, size_t count);
+
 /* Back to the first image. */
 void image_store_rewind(ImageStore *store);
 

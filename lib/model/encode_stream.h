@@ -6,18 +6,20 @@
 #include "core/dtype.h"
 #include "core/options.h"
 #include "model/modality.h"
+#include "stream/shard.h"
 
 typedef struct EncodeRequest {
     Modality modality;
     const char *encoder, *model; /* one of them: where the blocks come from */
     const char *input, *output;  /* "-" or NULL: standard streams */
+    Shard shard;                 /* of the input; {0} is all of it */
     int64_t blocks;              /* after how many to stop; −1: after the last */
     DType dtype;                 /* of the hidden states that are written */
     const char *compute;         /* "f32" or "bf16": the matrix products */
 } EncodeRequest;
 
 /* Tokens, pixels, an image store or hidden states → hidden states. Memory does not grow with the number of
- * items. */
+ * items. States that are not finite are an error that names the item and the block where they arise. */
 bool encode_stream(const EncodeRequest *request, const Program *program, Error *error);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static EncodeRequest request = {.blocks = -1};
-static const char *dtype = "f32";
+static const char *dtype = "f32", *shard;
 
 static Option options[] = {
     {.name = "encoder",
@@ -38,6 +38,7 @@ static Option options[] = {
      .argument = "TYPE",
      .choices = "f32|bf16",
      .help = "of the matrix products; without it: --dtype, if this processor can"},
+    OPTION_SHARD(shard),
     OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
     {0},
 };
@@ -51,6 +52,7 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
         options_wrong_usage(&program, "give one of --encoder and --model");
     if (argc - first > 1) options_wrong_usage(&program, "one input at the most");
     if (first < argc) request.input = argv[first];
+    if (!shard_parse(&request.shard, shard, &error)) options_wrong_usage(&program, "%s", error.message);
     request.modality = modality;
     if (!request.compute) request.compute = backend_has_bf16() ? dtype : "f32";
     dtype_from_name(dtype, strlen(dtype), &request.dtype);

@@ -1,6 +1,7 @@
 # pm-encode-text and pm-encode-image: where they start and stop, and what they refuse.
 
 load small_data
+load python
 
 setup_file() { small_data; }
 
@@ -115,4 +116,43 @@ same_content() {
         [ "$status" -eq 2 ]
         [ "${#lines[@]}" -eq 1 ]
     done
+}
+
+@test "shards joined in order are the whole, of tokens, of hidden states and of images" {
+    for input in tokens.pmt text.pmt images.lmdb; do
+        tool=pm-encode-text encoder=text-encoder.pmt
+        [ $input = images.lmdb ] && tool=pm-encode-image encoder=image-encoder.pmt
+        $tool --encoder $encoder -q -o out-whole.pmt $input
+        for i in 1 2 3; do $tool --encoder $encoder --shard $i/3 -q -o out-$i.pmt $input; done
+        pm-cat out-1.pmt out-2.pmt out-3.pmt | pm-cat --keys > out-joined
+        pm-cat --keys out-whole.pmt | cmp - out-joined
+        pm-cat --header out-whole.pmt | jq .provenance.inputs.input.hash > out-hash
+        cat out-1.pmt out-2.pmt out-3.pmt | pm-cat --header | jq .provenance.inputs.input.hash | cmp - out-hash
+    done
+    # Of a pipe the number of items is not known: every third.
+    pm-encode-text --encoder text-encoder.pmt --shard 2/3 -q < <(cat tokens.pmt) | pm-cat --keys | cut -f 1 > out-keys
+    pm-cat --keys tokens.pmt | cut -f 1 | awk 'NR % 3 == 2' | cmp - out-keys
+}
+
+@test "states that are not finite are refused with the item and the block where they arise" {
+    need_python
+    cat > out-make.py <<END
+import sys; sys.path.insert(0, "$PROJECT/formats")
+import numpy, pmt
+with pmt.Reader("text-encoder.pmt") as reader, pmt.Writer("out-large.pmt", reader.header) as writer:
+    for key, tensors in reader:
+        large = key.endswith(b"layer.1.output.dense.weight")
+        writer.write(key, {"value": numpy.full_like(tensors["value"], 3e38) if large else tensors["value"]})
+with pmt.Reader("text.pmt") as reader, pmt.Writer("out-infinite.pmt", reader.header) as writer:
+    for key, tensors in reader:
+        hidden = pmt.to_float(tensors["hidden"]).copy()
+        if writer.count == 2:
+            hidden[0, 1] = numpy.inf
+        writer.write(key, {"hidden": hidden})
+END
+    "$python" out-make.py
+    refuses "item 'a" "': block 2 makes hidden states that are infinite or no number" -- \
+        pm-encode-text --encoder out-large.pmt -q -o out.pmt tokens.pmt
+    refuses "out-infinite.pmt: record 3 ('" "has values that are infinite or no number" -- \
+        pm-encode-text --encoder text-encoder.pmt -q -o out.pmt out-infinite.pmt
 }

@@ -1,0 +1,166 @@
+#include "model/encode_source.h"
+
+#include "data/image_resize.h"
+
+#include <string.h>
+
+static bool open_stream(EncodeSource *source, const char *path, const Shard *shard, Error *error) {
+    const bool text = source->modality == MODALITY_TEXT;
+    source->reader = stream_reader_open_kind(path, text ? "tokens|hidden" : "pixels|hidden", error);
+    if (!source->reader || !stream_reader_take_shard(source->reader, shard, error)) return false;
+    const json_t *header = source->header = stream_reader_header(source->reader);
+    source->start = ENCODER_FROM_INPUT;
+    if (strcmp(json_string_value(json_object_get(header, "kind")), "hidden")) return true;
+    const char *modality = json_string_value(json_object_get(header, "modality"));
+    if (!modality || strcmp(modality, modality_name(source->modality)))
+        return error_set(error, "%s: holds hidden states of %s, not of %s",
+                         stream_reader_name(source->reader), modality ? modality : "an unnamed modality",
+                         modality_name(source->modality));
+    source->start = ENCODE_FROM_LAST;
+    if (json_is_string(json_object_get(header, "blocks"))) return true; /* "last" */
+    return header_integer(header, "blocks", 0, 10000, &source->start, error) ||
+           error_prefix(error, "%s: ", stream_reader_name(source->reader));
+}
+
+static bool open_images(EncodeSource *source, const char *path, const Shard *shard, Error *error) {
+    uint64_t first;
+    source->images = image_store_open(path, error);
+    if (!source->images) return false;
+    source->header = image_store_header(source->images);
+    source->start = ENCODER_FROM_INPUT;
+    source->left = image_store_count(source->images);
+    source->share = shard->count > 0;
+    shard_range(shard, source->left, &first, &source->left);
+    if (first > 1) image_store_skip(source->images, first - 1);
+    return true;
+}
+
+bool encode_source_open(EncodeSource *source, Modality modality, const char *path, const Shard *shard,
+                        Error *error) {
+    source->modality = modality;
+    return modality == MODALITY_IMAGE && path && image_store_is_one(path)
+               ? open_images(source, path, shard, error)
+               : open_stream(source, path, shard, error);
+}
+
+void encode_source_close(EncodeSource *source) {
+    stream_reader_close(source->reader);
+    image_store_close(source->images);
+}
+
+uint64_t encode_source_count(const EncodeSource *source) {
+    return source->images ? source->left : 0;
+}
+
+json_t *encode_source_content(const EncodeSource *source) {
+    return source->images ? image_store_content(source->images) : stream_reader_content(source->reader);
+}
+
+static bool wrong_shape(const Record *record, const RecordTensor *tensor, const char *wanted, size_t size,
+                        Error *error) {
+    char where[RECORD_WHERE_TEXT], found[RECORD_TENSOR_TEXT];
+    record_where(record, where);
+    record_tensor_describe(tensor, found);
+    return error_set(error, "%s: %s is %s, but the encoder's %s is %zu", where, tensor->name, found, wanted,
+                     size);
+}
+
+static bool check_finite(const Record *record, const RecordTensor *tensor, Error *error) {
+    const size_t count = record_tensor_elements(tensor);
+    if (!dtype_is_float(tensor->dtype) || dtype_find_not_finite(tensor->dtype, tensor->data, count) == count)
+        return true;
+    char where[RECORD_WHERE_TEXT];
+    record_where(record, where);
+    return error_set(error, "%s: tensor '%s' has values that are infinite or no number", where, tensor->name);
+}
+
+static const RecordTensor *need_pixels(const Record *record, const EncoderConfig *config, Error *error) {
+    const RecordTensor *tensor = record_find(record, "pixels");
+    const bool bytes = tensor && tensor->dtype == DTYPE_U8;
+    tensor = bytes ? record_need(record, "pixels", DTYPE_U8, 3, error)
+                   : record_need_float(record, "pixels", 3, error);
+    if (!tensor) return NULL;
+    const uint64_t *shape = tensor->shape, size = config->image_size;
+    if (shape[bytes ? 2 : 0] == 3 && shape[bytes ? 0 : 1] == size && shape[bytes ? 1 : 2] == size)
+        return tensor;
+    wrong_shape(record, tensor, "image size", size, error);
+    return NULL;
+}
+
+static const RecordTensor *need_hidden(const Record *record, const EncoderConfig *config, Error *error) {
+    const RecordTensor *tensor = record_need_float(record, "hidden", 2, error);
+    if (!tensor || tensor->shape[1] == config->width) return tensor;
+    wrong_shape(record, tensor, "width", config->width, error);
+    return NULL;
+}
+
+static void fill_pixels(EncodeItem *item, const EncoderConfig *config) {
+    item->rows = 1;
+    item->width = 3 * config->image_size * config->image_size;
+    item->tokens = encoder_config_image_tokens(config);
+}
+
+static bool next_record(EncodeSource *source, const EncoderConfig *config, EncodeItem *item, Error *error) {
+    const Record *record = &source->record;
+    const bool hidden = source->start != ENCODER_FROM_INPUT, text = source->modality == MODALITY_TEXT;
+    const RecordTensor *tensor = hidden ? need_hidden(record, config, error)
+                                 : text ? record_need(record, "ids", DTYPE_I32, 1, error)
+                                        : need_pixels(record, config, error);
+    if (!tensor || !check_finite(record, tensor, error)) return false;
+    *item = (EncodeItem){.key = record->key,
+                         .key_size = record->key_size,
+                         .rows = tensor->shape[0],
+                         .tokens = tensor->shape[0],
+                         .width = hidden ? config->width : 1,
+                         .values = tensor->data,
+                         .dtype = tensor->dtype};
+    if (!hidden && !text) fill_pixels(item, config);
+    return true;
+}
+
+bool encode_source_check(const EncodeSource *source, const EncoderConfig *config, Error *error) {
+    if (!source->images) return true;
+    const char *name = image_store_name(source->images);
+    const size_t size = image_store_size(source->images);
+    image_recipe_compare(&config->recipe, source->header, name);
+    return size == config->image_size ||
+           error_set(error,
+                     "%s: images of %zu pixels a side, but the encoder's are %zu; pack them with --size %zu",
+                     name, size, config->image_size, config->image_size);
+}
+
+static StreamStatus next_image(EncodeSource *source, const EncoderConfig *config, EncodeItem *item,
+                               Error *error) {
+    StoredImage image;
+    if (!source->left && source->share) return STREAM_END; /* of all images the hash is looked at */
+    const int status = image_store_next(source->images, &image, error);
+    if (status <= 0) return status < 0 ? STREAM_ERROR : STREAM_END;
+    source->left -= source->left > 0;
+    *item = (EncodeItem){
+        .key = image.name, .key_size = image.name_size, .values = image.pixels, .dtype = DTYPE_U8};
+    fill_pixels(item, config);
+    return STREAM_RECORD;
+}
+
+StreamStatus encode_source_next(EncodeSource *source, const EncoderConfig *config, EncodeItem *item,
+                                Error *error) {
+    if (source->images) return next_image(source, config, item, error);
+    const StreamStatus status = stream_reader_next(source->reader, &source->record, error);
+    if (status != STREAM_RECORD) return status;
+    return next_record(source, config, item, error) ? STREAM_RECORD : STREAM_ERROR;
+}
+
+bool encode_source_write(const EncodeSource *source, const EncodeItem *item, const EncoderConfig *config,
+                         void *to, Error *error) {
+    const size_t count = item->rows * item->width;
+    if (item->dtype == DTYPE_U8)
+        image_normalise(item->values, config->image_size, &config->recipe, to);
+    else if (item->dtype != DTYPE_I32)
+        dtype_to_f32(item->dtype, item->values, to, count);
+    else if (count)
+        memcpy(to, item->values, count * sizeof(uint32_t));
+    if (item->dtype != DTYPE_I32 || encoder_check_tokens(config, to, count, error)) return true;
+    char where[RECORD_WHERE_TEXT];
+    record_where(&source->record, where);
+    return error_prefix(error, "%s: ", where);
+}

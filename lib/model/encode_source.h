@@ -1,0 +1,56 @@
+/* What an encoder reads, item by item: a stream of tokens, pixels or hidden states, or a store of images. */
+#ifndef MODEL_ENCODE_SOURCE_H
+#define MODEL_ENCODE_SOURCE_H
+
+#include "data/image_store.h"
+#include "model/encoder.h"
+#include "model/modality.h"
+#include "stream/reader.h"
+
+/* Blocks behind hidden states that are "last": all of the encoder, however many. */
+#define ENCODE_FROM_LAST INT64_MAX
+
+typedef struct EncodeSource {
+    Modality modality;
+    int64_t
+        start; /* blocks that its hidden states have behind them, ENCODER_FROM_INPUT or ENCODE_FROM_LAST */
+    const json_t *header;
+    StreamReader *reader; /* NULL: a store */
+    ImageStore *images;
+    uint64_t left; /* images that are still to come */
+    bool share;    /* of the store, not all of it */
+    Record record;
+} EncodeSource;
+
+typedef struct EncodeItem {
+    const char *key;
+    size_t key_size;
+    size_t rows, width; /* of 4-byte elements: ids, values of hidden states, or one row of pixels */
+    size_t tokens;      /* hidden states that it will have */
+    const void *values; /* as they are stored … */
+    DType dtype;
+} EncodeItem;
+
+/* Only a share of the items, unless `shard` is {0}. */
+bool encode_source_open(EncodeSource *source, Modality modality, const char *path, const Shard *shard,
+                        Error *error);
+void encode_source_close(EncodeSource *source); /* {0} is allowed */
+
+/* 0: not known. */
+uint64_t encode_source_count(const EncodeSource *source);
+
+/* Whether the images of a store are made for this encoder. */
+bool encode_source_check(const EncodeSource *source, const EncoderConfig *config, Error *error);
+
+/* The next item, if it is one for this encoder; valid until the next call. */
+StreamStatus encode_source_next(EncodeSource *source, const EncoderConfig *config, EncodeItem *item,
+                                Error *error);
+
+/* Its rows, as the encoder takes them: pixels normalised, ids of its vocabulary. */
+bool encode_source_write(const EncodeSource *source, const EncodeItem *item, const EncoderConfig *config,
+                         void *to, Error *error);
+
+/* After the last item. A new reference. */
+json_t *encode_source_content(const EncodeSource *source);
+
+#endif
