@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "model/item_names.h"
+#include "model/item_window.h"
 #include "model/lineage.h"
 #include "model/model_file.h"
 #include "model/recommender.h"
@@ -13,20 +14,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { WINDOW_ITEMS = 128, TEXT = 0, IMAGE = 1, SIDES = 2 };
+enum { TEXT = 0, IMAGE = 1, SIDES = WINDOW_SIDES };
 
 /* So much of what waits for its partner stays in memory; more goes into a scratch file. */
-#define JOIN_MEMORY ((size_t)64 << 20)
+#define JOIN_MEMORY ((size_t)32 << 20)
 
 static const char *const side_names[SIDES] = {"text", "image"};
-
-/* The hidden states of the items that wait to be fused together, of one modality. */
-typedef struct Side {
-    StreamReader *reader; /* NULL: the tower does not read it */
-    size_t width, rows, capacity;
-    float *values;
-    size_t offsets[WINDOW_ITEMS + 1];
-} Side;
 
 typedef struct Job {
     const FuseRequest *request;
@@ -34,11 +27,9 @@ typedef struct Job {
     Settings settings;
     Recommender *recommender;
     Tape *tape;
-    Side sides[SIDES];
+    StreamReader *readers[SIDES]; /* NULL: the tower does not read it */
+    ItemWindow window;
     StreamWriter *writer;
-    size_t items;
-    char *keys[WINDOW_ITEMS];
-    size_t key_sizes[WINDOW_ITEMS];
     Progress progress;
     uint64_t done;
 } Job;
@@ -66,7 +57,7 @@ static bool open_side(Job *job, size_t side, bool needed, const char *path, Erro
     if (!path)
         return error_set(error, "the model's tower %s needs --%s", tower_name(job->settings.tower),
                          side_names[side]);
-    StreamReader *reader = job->sides[side].reader = stream_reader_open_kind(path, "hidden", error);
+    StreamReader *reader = job->readers[side] = stream_reader_open_kind(path, "hidden", error);
     if (!reader) return false;
     const json_t *header = stream_reader_header(reader);
     const char *modality = header_text(header, "modality", error);
@@ -75,7 +66,7 @@ static bool open_side(Job *job, size_t side, bool needed, const char *path, Erro
         return error_prefix(error, "%s: ", path);
     if (strcmp(modality, side_names[side]))
         return error_set(error, "%s: hidden states of %s, given as --%s", path, modality, side_names[side]);
-    job->sides[side].width = (size_t)width;
+    job->window.sides[side].width = (size_t)width;
     return check_blocks(job, side, header, path, error);
 }
 
@@ -89,8 +80,9 @@ static bool open_sides(Job *job, Error *error) {
 /* The ID tower's table stays a passenger: nothing of it is computed. */
 static bool load_model(Job *job, StreamReader *reader, Error *error) {
     const bool id = job->settings.tower == TOWER_ID;
-    const RecommenderInputs inputs = {
-        .item_towers = !id, .text_width = job->sides[TEXT].width, .image_width = job->sides[IMAGE].width};
+    const RecommenderInputs inputs = {.item_towers = !id,
+                                      .text_width = job->window.sides[TEXT].width,
+                                      .image_width = job->window.sides[IMAGE].width};
     const ModelFilter filter = {.keep = id ? ITEM_TENSORS : NULL};
     ModelFound found;
     job->recommender = recommender_create(&job->settings, &inputs, error);
@@ -134,8 +126,8 @@ static bool open_writer(Job *job, const Program *program, const float *padding, 
     header_sign(header, program->name, options_record(program));
     header_add_input(header, "model", job->model_header);
     for (size_t side = 0; side < SIDES; side++)
-        if (job->sides[side].reader)
-            header_add_input(header, side_names[side], stream_reader_header(job->sides[side].reader));
+        if (job->readers[side])
+            header_add_input(header, side_names[side], stream_reader_header(job->readers[side]));
     job->writer = stream_writer_open(job->request->output, header, error);
     json_decref(header);
     if (!job->writer) return false;
@@ -152,76 +144,69 @@ static bool put_vector(Job *job, const char *key, size_t key_size, const float *
 /* The vectors of the window's items, and with `padding` the padding item's behind them. */
 static const float *fuse_window(Job *job, bool padding) {
     ItemTokens tokens;
-    ItemBatch batch = {.count = job->items};
-    const Side *text = &job->sides[TEXT], *image = &job->sides[IMAGE];
+    ItemWindow *window = &job->window;
+    ItemBatch batch = {.count = window->items};
     tape_reset(job->tape, 0);
-    if (text->reader) {
-        batch.text_segments = (Segments){job->items, text->offsets};
-        batch.text_hidden = text->values;
+    if (job->readers[TEXT]) {
+        batch.text_segments = item_window_segments(window, TEXT);
+        batch.text_hidden = window->sides[TEXT].values;
     }
-    if (image->reader) {
-        batch.image_segments = (Segments){job->items, image->offsets};
-        batch.image_hidden = image->values;
-        batch.image_tokens = job->items ? image->offsets[1] : 0;
+    if (job->readers[IMAGE]) {
+        batch.image_segments = item_window_segments(window, IMAGE);
+        batch.image_hidden = window->sides[IMAGE].values;
+        batch.image_tokens = window->items ? window->sides[IMAGE].offsets[1] : 0;
     }
     return tape_read(job->tape, recommender_items(job->recommender, job->tape, &batch, padding, &tokens));
 }
 
+static bool check_vectors(const Job *job, const float *vectors, Error *error) {
+    const size_t dim = (size_t)job->settings.dim, at = first_not_finite(vectors, job->window.items * dim);
+    if (at == SIZE_MAX) return true;
+    char item[WINDOW_ITEM_TEXT];
+    item_window_describe(&job->window, at / dim, item);
+    return error_set(error, "%s: %s makes a vector of it that is infinite or no number", item,
+                     job->request->model);
+}
+
 /* The header waits for the first window, since the padding item has as many image tokens as any. */
 static bool flush_window(Job *job, const Program *program, Error *error) {
+    ItemWindow *window = &job->window;
     const size_t dim = (size_t)job->settings.dim;
-    if (!job->writer && !open_writer(job, program, fuse_window(job, true) + job->items * dim, error))
+    if (!job->writer && !open_writer(job, program, fuse_window(job, true) + window->items * dim, error))
         return false;
     const float *vectors = fuse_window(job, false);
-    const size_t bad = first_not_finite(vectors, job->items * dim);
-    if (bad != SIZE_MAX)
-        return error_set(error, "item '%s': %s makes a vector of it that is infinite or no number",
-                         job->keys[bad / dim], job->request->model);
-    for (size_t i = 0; i < job->items; i++)
-        if (!put_vector(job, job->keys[i], job->key_sizes[i], vectors + i * dim, error)) return false;
-    for (size_t i = 0; i < job->items; i++)
-        free(job->keys[i]);
-    job->done += job->items;
-    job->items = job->sides[TEXT].rows = job->sides[IMAGE].rows = 0;
+    if (!check_vectors(job, vectors, error)) return false;
+    for (size_t i = 0; i < window->items; i++)
+        if (!put_vector(job, window->keys[i], window->key_sizes[i], vectors + i * dim, error)) return false;
+    job->done += window->items;
+    item_window_clear(window);
     progress_update(&job->progress, job->done);
     return true;
 }
 
-static bool refuse_values(const Record *record, Error *error) {
-    char where[RECORD_WHERE_TEXT];
-    record_where(record, where);
-    return error_set(error, "%s: hidden states that are infinite or no number", where);
-}
-
-static bool take_hidden(Job *job, size_t side_number, const Record *record, Error *error) {
-    Side *side = &job->sides[side_number];
+static bool take_hidden(Job *job, size_t side, const Record *record, Error *error) {
+    const size_t width = job->window.sides[side].width;
     const RecordTensor *tensor = record_need_float(record, "hidden", 2, error);
     if (!tensor) return false;
-    if (tensor->shape[1] != side->width) {
-        char where[RECORD_WHERE_TEXT];
-        record_where(record, where);
+    char where[RECORD_WHERE_TEXT];
+    record_where(record, where);
+    if (tensor->shape[1] != width)
         return error_set(error, "%s: hidden states of width %" PRIu64 "; the header says %zu", where,
-                         tensor->shape[1], side->width);
-    }
+                         tensor->shape[1], width);
     const size_t rows = tensor->shape[0];
-    side->values = memory_grow(side->values, &side->capacity, side->rows + rows, side->width * sizeof(float));
-    float *values = side->values + side->rows * side->width;
-    dtype_to_f32(tensor->dtype, tensor->data, values, rows * side->width);
-    if (first_not_finite(values, rows * side->width) != SIZE_MAX) return refuse_values(record, error);
-    side->offsets[job->items] = side->rows;
-    side->rows += rows;
-    side->offsets[job->items + 1] = side->rows;
-    return true;
+    float *values = item_window_add_rows(&job->window, side, rows);
+    dtype_to_f32(tensor->dtype, tensor->data, values, rows * width);
+    return first_not_finite(values, rows * width) == SIZE_MAX ||
+           error_set(error, "%s: hidden states that are infinite or no number", where);
 }
 
 static bool take_item(Job *job, const Program *program, const Record *text, const Record *image,
                       Error *error) {
     const Record *either = text ? text : image;
-    if (job->items == WINDOW_ITEMS && !flush_window(job, program, error)) return false;
+    if (job->window.items == WINDOW_ITEMS && !flush_window(job, program, error)) return false;
     if ((text && !take_hidden(job, TEXT, text, error)) || (image && !take_hidden(job, IMAGE, image, error)))
         return false;
-    job->keys[job->items] = memory_copy_text(either->key, either->key_size);
-    job->key_sizes[job->items++] = either->key_size;
+    item_window_add(&job->window, either->key, either->key_size);
     return true;
 }
 
@@ -230,16 +215,15 @@ static void report_unmatched(const Job *job, const StreamJoin *join) {
     for (size_t side = 0; side < SIDES; side++) {
         const JoinSide join_side = side == TEXT ? JOIN_A : JOIN_B;
         const uint64_t alone = stream_join_unmatched(join, join_side);
-        if (alone && (job->done || job->items))
-            log_warning("%" PRIu64
-                        " items of %s are left out, since the other stream lacks them; the first is '%s'",
-                        alone, stream_reader_name(job->sides[side].reader),
-                        stream_join_first_unmatched(join, join_side));
+        if (alone && (job->done || job->window.items))
+            log_warning(
+                "%" PRIu64 " items of %s are left out, since the other stream lacks them; the first is '%s'",
+                alone, stream_reader_name(job->readers[side]), stream_join_first_unmatched(join, join_side));
     }
 }
 
 static bool fuse_both(Job *job, const Program *program, Error *error) {
-    StreamJoin *join = stream_join_create(job->sides[TEXT].reader, job->sides[IMAGE].reader, JOIN_MEMORY);
+    StreamJoin *join = stream_join_create(job->readers[TEXT], job->readers[IMAGE], JOIN_MEMORY);
     Record text, image;
     StreamStatus status;
     while ((status = stream_join_next(join, &text, &image, error)) == STREAM_RECORD)
@@ -253,11 +237,10 @@ static bool fuse_both(Job *job, const Program *program, Error *error) {
 }
 
 static bool fuse_one(Job *job, const Program *program, Error *error) {
-    const bool text = job->sides[TEXT].reader != NULL;
+    const bool text = job->readers[TEXT] != NULL;
     Record record;
     StreamStatus status;
-    while ((status = stream_reader_next(job->sides[text ? TEXT : IMAGE].reader, &record, error)) ==
-           STREAM_RECORD)
+    while ((status = stream_reader_next(job->readers[text ? TEXT : IMAGE], &record, error)) == STREAM_RECORD)
         if (!take_item(job, program, text ? &record : NULL, text ? NULL : &record, error)) return false;
     return status == STREAM_END;
 }
@@ -289,14 +272,14 @@ static bool copy_table(Job *job, const Program *program, Error *error) {
 }
 
 static bool fuse_all(Job *job, const Program *program, Error *error) {
-    const bool text = job->sides[TEXT].reader != NULL, image = job->sides[IMAGE].reader != NULL;
+    const bool text = job->readers[TEXT] != NULL, image = job->readers[IMAGE] != NULL;
     if (!text && !image) return copy_table(job, program, error);
     if (!(text && image ? fuse_both(job, program, error) : fuse_one(job, program, error))) return false;
-    if (!job->items && !job->done)
+    if (!job->window.items && !job->done)
         return text && image ? error_set(error, "%s and %s have no item in common", job->request->text,
                                          job->request->image)
                              : error_set(error, "%s: it holds no item",
-                                         stream_reader_name(job->sides[text ? TEXT : IMAGE].reader));
+                                         stream_reader_name(job->readers[text ? TEXT : IMAGE]));
     return flush_window(job, program, error);
 }
 
@@ -305,7 +288,7 @@ static bool check_makers(const Job *job, Error *error) {
     const Lineage model = {job->request->model, job->model_header, job->model_content};
     bool fine = true;
     for (size_t side = 0; fine && !job->request->any_model && side < SIDES; side++) {
-        const StreamReader *reader = job->sides[side].reader;
+        const StreamReader *reader = job->readers[side];
         if (!reader) continue;
         json_t *content = stream_reader_content(reader);
         const Lineage hidden = {stream_reader_name(reader), stream_reader_header(reader), content};
@@ -325,9 +308,9 @@ static bool run(Job *job, const Program *program, Error *error) {
     progress_finish(&job->progress);
     if (!fine) return false;
     for (size_t side = 0; side < SIDES; side++)
-        if (job->sides[side].reader)
+        if (job->readers[side])
             stream_writer_add_content(job->writer, side_names[side],
-                                      stream_reader_content(job->sides[side].reader));
+                                      stream_reader_content(job->readers[side]));
     StreamWriter *writer = job->writer;
     job->writer = NULL;
     return stream_writer_close(writer, error);
@@ -343,12 +326,9 @@ bool fuse_stream(const FuseRequest *request, const Program *program, Error *erro
     tape_destroy(job->tape);
     json_decref(job->model_header);
     json_decref(job->model_content);
-    for (size_t side = 0; side < SIDES; side++) {
-        stream_reader_close(job->sides[side].reader);
-        free(job->sides[side].values);
-    }
-    for (size_t i = 0; i < job->items; i++)
-        free(job->keys[i]);
+    for (size_t side = 0; side < SIDES; side++)
+        stream_reader_close(job->readers[side]);
+    item_window_free(&job->window);
     free(job);
     return fine;
 }
