@@ -5,17 +5,19 @@
 #include "core/utf8.h"
 #include "data/catalogue.h"
 #include "huggingface/tokenizer_folder.h"
+#include "stream/shard.h"
 #include "stream/writer.h"
 #include "text/text_batch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct {
     const char *model, *encoder, *output;
     bool bytes, keep_case;
-    const char *special, *invalid_utf8;
+    const char *special, *invalid_utf8, *shard;
     int64_t max_tokens;
 } arguments = {.special = "literal", .invalid_utf8 = "error", .max_tokens = 50};
 
@@ -57,6 +59,7 @@ static Option options[] = {
      .argument = "HOW",
      .choices = "error|replace",
      .help = "what is not UTF-8: an error, or replace by U+FFFD"},
+    OPTION_SHARD(arguments.shard),
     OPTION_OUTPUT(arguments.output, "FILE", "write the stream here"),
     {0},
 };
@@ -76,7 +79,10 @@ typedef struct Job {
     NameTable *names;
     TextBatch *batch;
     StreamWriter *writer;
-    uint64_t empty, cut, replaced;
+    Shard shard;
+    bool is_range; /* the shard is `count` items from number `first`, from 1; else every N-th */
+    uint64_t first, count;
+    uint64_t written, empty, cut, replaced;
     Progress progress;
 } Job;
 
@@ -110,12 +116,18 @@ static bool put_batch(Job *job, Error *error) {
             .tensors = {record_tensor("ids", DTYPE_I32, item.ids, 1, (uint64_t)item.count)},
         };
         if (!stream_writer_put(job->writer, &record, error)) return false;
+        job->written++;
         job->empty += item.count == 2;
         job->cut += item.cut;
     }
     text_batch_reset(job->batch);
     progress_update(&job->progress, name_table_count(job->names));
     return true;
+}
+
+/* Items of other shards are read, too: one may not stand twice, and the hash is of the whole file. */
+static bool is_in_shard(const Job *job, uint64_t number) {
+    return job->is_range ? number - job->first < job->count : shard_takes(&job->shard, number);
 }
 
 /* Adds the item of a line to the batch, which is written when it is full. */
@@ -133,7 +145,8 @@ static bool take_line(Job *job, const Line *line, Error *error) {
     }
     const bool is_new = catalogue_add_name(job->names, job->reader, line, &item, error);
     const bool has_room =
-        is_new && text_batch_add(job->batch, item.name, item.name_size, item.text, item.text_size);
+        is_new && (!is_in_shard(job, name_table_count(job->names)) ||
+                   text_batch_add(job->batch, item.name, item.name_size, item.text, item.text_size));
     free(replaced);
     return is_new && (has_room || put_batch(job, error));
 }
@@ -148,7 +161,25 @@ static bool tokenize_lines(Job *job, Error *error) {
            error_set(error, "%s: no items; a line is: item TAB text", line_reader_name(job->reader));
 }
 
+/* Of a file the lines are counted first; a pipe is read once. */
+static bool choose_shard(Job *job, const char *path, Error *error) {
+    struct stat status;
+    Line line;
+    uint64_t lines = 0;
+    int more;
+    if (!job->shard.count || !path || stat(path, &status) || !S_ISREG(status.st_mode)) return true;
+    LineReader *reader = line_reader_open(path, error);
+    if (!reader) return false;
+    while ((more = line_reader_next(reader, &line, error)) > 0)
+        lines++;
+    line_reader_close(reader);
+    shard_range(&job->shard, lines, &job->first, &job->count);
+    job->is_range = true;
+    return more == 0;
+}
+
 static bool write_stream(Job *job, const char *path, Error *error) {
+    if (!choose_shard(job, path, error)) return false;
     job->tokenizer = open_tokenizer(error);
     if (!job->tokenizer || !(job->reader = line_reader_open(path, error))) return false;
     if (!(job->writer = open_writer(job->tokenizer, error))) return false;
@@ -175,12 +206,12 @@ static void report(const Job *job) {
     if (job->replaced)
         snprintf(replaced, sizeof replaced, ", %" PRIu64 " with U+FFFD for what was not UTF-8",
                  job->replaced);
-    log_report("%zu items, %" PRIu64 " texts empty, %" PRIu64 " cut to %" PRId64 " tokens%s",
-               name_table_count(job->names), job->empty, job->cut, arguments.max_tokens, replaced);
+    log_report("%" PRIu64 " items, %" PRIu64 " texts empty, %" PRIu64 " cut to %" PRId64 " tokens%s",
+               job->written, job->empty, job->cut, arguments.max_tokens, replaced);
 }
 
-static bool run(const char *path, Error *error) {
-    Job job = {0};
+static bool run(const char *path, const Shard *shard, Error *error) {
+    Job job = {.shard = *shard};
     const bool fine = write_stream(&job, path, error);
     if (fine) report(&job);
     text_batch_destroy(job.batch);
@@ -197,7 +228,9 @@ int main(int argc, char **argv) {
     if (argc - first > 1)
         options_wrong_usage(&program, "one file of items is read, not also %s", argv[first + 1]);
     Error error;
-    if (run(first < argc ? argv[first] : NULL, &error)) return 0;
+    Shard shard;
+    if (!shard_parse(&shard, arguments.shard, &error)) options_wrong_usage(&program, "%s", error.message);
+    if (run(first < argc ? argv[first] : NULL, &shard, &error)) return 0;
     log_error("%s", error.message);
     return 1;
 }

@@ -286,3 +286,17 @@ bert_folder() {
     [ "$status" -eq 1 ]
     [[ $output == *"item a: a word of 19 MiB in its text; byte-level BPE takes one of 1 MiB at most" ]]
 }
+
+@test "shards joined in order are the whole stream" {
+    awk 'BEGIN { for (i = 1; i <= 5000; i++) printf "v%d\ttext %d\n", i, i }' > many.tsv
+    pm-tokenize --bytes -q many.tsv -o whole.pmt
+    for i in 1 2 3; do pm-tokenize --bytes --shard $i/3 -q many.tsv -o $i.pmt; done
+    cat 1.pmt 2.pmt 3.pmt | pm-cat --keys | cmp - <(pm-cat --keys whole.pmt)
+    [ "$(pm-cat --keys 1.pmt | wc -l)" -eq 1666 ]
+    cat 1.pmt 2.pmt 3.pmt | pm-cat --header | jq -r .provenance.inputs.items.hash > hash
+    pm-cat --header whole.pmt | jq -r .provenance.inputs.items.hash | cmp - hash
+    # Of a pipe the number of lines is not known: every third.
+    [ "$(pm-tokenize --bytes --shard 2/3 -q < <(cat many.tsv) | pm-cat --keys | head -3 | cut -f 1 | xargs)" = "v2 v5 v8" ]
+    run pm-tokenize --bytes --shard 4/3 -q many.tsv
+    [ "$status" -eq 2 ]
+}
