@@ -81,7 +81,7 @@ bool index_builder_write(IndexBuilder *builder, FILE *file, const void *end, siz
     const bool fine = fwrite(&head, sizeof head, 1, file) == 1 &&
                       fwrite(builder->frames, 1, frames_size, file) == frames_size &&
                       fwrite(end, 1, end_size, file) == end_size &&
-                      fwrite(builder->keys, sizeof *builder->keys, keys, file) == keys &&
+                      (!keys || fwrite(builder->keys, sizeof *builder->keys, keys, file) == keys) &&
                       fwrite(&tail, sizeof tail, 1, file) == 1;
     builder->frame_count = builder->key_count = 0;
     builder->length = builder->plain = builder->records = 0;
