@@ -18,8 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What all tools have in common stands in one line. */
-enum { MAX_CONFIG = 1 << 20, COMMON_WIDTH = 100 };
+enum { MAX_CONFIG = 1 << 20 };
 
 static struct {
     bool help, version, quiet, verbose;
@@ -38,10 +37,10 @@ static Option common_options[] = {
     {.name = "max-record",
      .kind = OPTION_REAL,
      .value = &common.max_record,
-     .argument = "GIB",
+     .argument = "N",
      .maximum = 1 << 20,
      .unrecorded = true,
-     .help = "of the largest record that is read; 0 means half the memory"},
+     .help = "GiB of the largest record that is read; 0 means half the memory"},
     {.name = "quiet",
      .letter = 'q',
      .kind = OPTION_FLAG,
@@ -148,22 +147,26 @@ static Option *find_option(Option *options, const char *name) {
     return NULL;
 }
 
-/* Several a line, without what they are for. */
+/* Several a line, without what they are for; those that all tools have closer, and without their defaults, so
+ * that they fit into one. */
 static void print_briefly(const Option *options, bool settings) {
-    const int most = settings ? HELP_WIDTH : COMMON_WIDTH;
+    const int apart = settings ? 2 : 1;
     int column = 0;
     for (; options->name; options++) {
         char text[OPTION_TEXT_SIZE], item[OPTION_TEXT_SIZE + 8];
         if (options->setting != settings) continue;
         option_describe(options, text);
+        char *value = settings ? NULL : strstr(text, " [");
+        if (value) *value = 0;
         const char *letter = options->letter ? (char[]){'-', options->letter, ',', ' ', 0} : "";
-        const int width = snprintf(item, sizeof item, "%s%s", letter, text) + 2;
-        if (column && column + width > most) {
+        const int width = snprintf(item, sizeof item, "%s%s", letter, text) + apart;
+        if (column && column + width > HELP_WIDTH) {
             putchar('\n');
             column = 0;
         }
-        printf("  %s", item);
-        column += width;
+        const int space = column ? apart : 2;
+        printf("%*s%s", space, "", item);
+        column += width + space - apart;
     }
     if (column) putchar('\n');
 }
