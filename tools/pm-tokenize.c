@@ -18,8 +18,8 @@ static struct {
     const char *model, *encoder, *output;
     bool bytes, keep_case;
     const char *special, *invalid_utf8, *shard;
-    int64_t max_tokens;
-} arguments = {.special = "literal", .invalid_utf8 = "error", .max_tokens = 50};
+    int64_t max_tokens, level;
+} arguments = {.special = "literal", .invalid_utf8 = "error", .max_tokens = 50, .level = FRAME_DEFAULT_LEVEL};
 
 static Option options[] = {
     {.name = "model",
@@ -60,6 +60,7 @@ static Option options[] = {
      .choices = "error|replace",
      .help = "what is not UTF-8: an error, or replace by U+FFFD"},
     OPTION_SHARD(arguments.shard),
+    OPTION_LEVEL(arguments.level),
     OPTION_OUTPUT(arguments.output, "FILE", "write the stream here"),
     {0},
 };
@@ -101,6 +102,7 @@ static StreamWriter *open_writer(const Tokenizer *tokenizer, Error *error) {
     header_add_input(header, "items", NULL);
     StreamWriter *writer = stream_writer_open(arguments.output, header, error);
     json_decref(header);
+    if (writer) stream_writer_set_level(writer, (int)arguments.level);
     return writer;
 }
 

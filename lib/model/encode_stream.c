@@ -112,6 +112,7 @@ static bool open_writer(Job *job, const Program *program, Error *error) {
     header_add_input(header, "input", job->source.header);
     job->writer = stream_writer_open(job->request->output, header, error);
     json_decref(header);
+    if (job->writer) stream_writer_set_level(job->writer, job->request->level);
     return job->writer != NULL;
 }
 

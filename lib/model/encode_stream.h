@@ -15,6 +15,7 @@ typedef struct EncodeRequest {
     Shard shard;                 /* of the input; {0} is all of it */
     int64_t blocks;              /* after how many to stop; −1: after the last */
     DType dtype;                 /* of the hidden states that are written */
+    int level;                   /* of compression: stream_writer_set_level */
     const char *compute;         /* "f32" or "bf16": the matrix products */
 } EncodeRequest;
 

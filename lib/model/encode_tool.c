@@ -2,11 +2,13 @@
 
 #include "core/log.h"
 #include "nn/backend/backend.h"
+#include "stream/writer.h"
 
 #include <string.h>
 
 static EncodeRequest request = {.blocks = -1};
 static const char *dtype = "f32", *shard;
+static int64_t level = FRAME_DEFAULT_LEVEL;
 
 static Option options[] = {
     {.name = "encoder",
@@ -39,6 +41,7 @@ static Option options[] = {
      .choices = "f32|bf16",
      .help = "of the matrix products; without it: --dtype, if this processor can"},
     OPTION_SHARD(shard),
+    OPTION_LEVEL(level),
     OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
     {0},
 };
@@ -54,6 +57,7 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
     if (first < argc) request.input = argv[first];
     if (!shard_parse(&request.shard, shard, &error)) options_wrong_usage(&program, "%s", error.message);
     request.modality = modality;
+    request.level = (int)level;
     if (!request.compute) request.compute = backend_has_bf16() ? dtype : "f32";
     dtype_from_name(dtype, strlen(dtype), &request.dtype);
     if (encode_stream(&request, &program, &error)) return 0;

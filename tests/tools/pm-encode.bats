@@ -156,3 +156,9 @@ END
     refuses "out-infinite.pmt: record 3 ('" "has values that are infinite or no number" -- \
         pm-encode-text --encoder text-encoder.pmt -q -o out.pmt out-infinite.pmt
 }
+
+@test "--level changes the size and nothing else" {
+    for level in 1 19; do pm-encode-text --encoder text-encoder.pmt --level $level --threads 1 -q -o out-$level.pmt tokens.pmt; done
+    [ "$(stat -c %s out-19.pmt)" -ne "$(stat -c %s out-1.pmt)" ]
+    same_content out-1.pmt out-19.pmt
+}

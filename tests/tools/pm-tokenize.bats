@@ -300,3 +300,10 @@ bert_folder() {
     run pm-tokenize --bytes --shard 4/3 -q many.tsv
     [ "$status" -eq 2 ]
 }
+
+@test "--level changes the size and nothing else" {
+    awk 'BEGIN { for (i = 1; i <= 5000; i++) printf "v%d\ttext %d of some length\n", i, i * i }' > many.tsv
+    for level in 1 19; do pm-tokenize --bytes --level $level -q many.tsv -o $level.pmt; done
+    [ "$(stat -c %s 19.pmt)" -lt "$(stat -c %s 1.pmt)" ]
+    [ "$(pm-cat --verify 1.pmt | sed 's/.*, //')" = "$(pm-cat --verify 19.pmt | sed 's/.*, //')" ]
+}
