@@ -16,7 +16,7 @@ BUILD_PACKAGES := gcc g++ make pkg-config libopenblas-openmp-dev libzstd-dev lib
                   libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev libunistring-dev libsentencepiece-dev \
                   libdnnl-dev libarchive-dev libwebp-dev
 PACKAGES       := $(BUILD_PACKAGES) bats parallel jq zstd python3 python3-msgpack python3-numpy python3-zstandard time \
-                  gnuplot-nox mandoc bsdextrautils zsh
+                  gnuplot-nox libopenmpi-dev openmpi-bin mandoc bsdextrautils zsh
 LINTERS        := clang-format clang-tidy cppcheck
 
 # Whatever builds sees to the packages first: the file is included, so that make reads this one again when they have
@@ -57,7 +57,7 @@ CPPFLAGS += -DWITH_ONEDNN
 LDLIBS   += -ldnnl
 endif
 
-SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*/*.c lib/*/*.cc)
+SOURCES := $(filter-out lib/core/mpi/%,$(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*/*.c lib/*/*.cc))
 OBJECTS := $(patsubst %,$(BUILD)/%.o,$(SOURCES))
 TOOLS   := $(patsubst tools/%.c,$(BUILD)/bin/%,$(wildcard tools/pm-*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c)) $(BUILD)/unit/test_fibers
@@ -111,6 +111,17 @@ $(BUILD)/lib/pm-cuda.so: $(CUDA_FILES)
 	@mkdir -p $(@D)
 	$(NVCC) -shared $^ -Xlinker -rpath,$(abspath $(dir $(NVCC))../lib64) -lcublasLt -o $@
 
+# ---- Several processes: a plug-in for what mpirun starts, built where MPI is; MPI=0 leaves it out ----
+
+MPICC ?= $(shell command -v mpicc)
+MPI   ?= $(if $(MPICC),1,0)
+ifneq ($(MPI),0)
+PLUGINS += $(BUILD)/lib/pm-mpi.so
+endif
+$(BUILD)/lib/pm-mpi.so: lib/core/mpi/transport.c lib/core/ranks_transport.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(MPICC) $(CPPFLAGS) -std=gnu17 -O2 -g -fPIC $(WARNINGS) -shared $< -o $@
+
 # The same kernels for the host, which tests run as fibers on any machine: --device cuda-on-host. A header of ours
 # stands for the CUDA runtime, OpenBLAS for cuBLASLt.
 ON_HOST_FLAGS := -std=gnu++17 -O2 -g -march=$(ARCH) -fPIC -fopenmp $(WARNINGS) -Ilib/nn/backend/cuda/on_host $(SANITIZE)
@@ -152,7 +163,7 @@ FORCE:
 include tests/fuzz/fuzz.mk
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d $(BUILD)/formats/examples/*.d)
+-include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
 
 .PHONY: plugins
 plugins: $(PLUGINS)

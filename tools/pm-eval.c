@@ -1,11 +1,10 @@
-#include "core/log.h"
 #include "core/options.h"
 #include "eval/baselines.h"
 #include "eval/evaluation.h"
 #include "model/lineage.h"
 #include "nn/backend/backend.h"
 
-static EvaluationRequest request = {.device = "cpu", .candidates = "kept", .unknown_items = "error"};
+static EvaluationRequest request = {.candidates = "kept", .unknown_items = "error"};
 static const char *split = "test", *cutoffs = "5,10,20";
 
 static Option options[] = {
@@ -77,7 +76,6 @@ static Option options[] = {
      .argument = "WHAT",
      .choices = "error|drop",
      .help = "unknown items of users: error, drop"},
-    OPTION_DEVICE(request.device),
     OPTION_ANY_MODEL(request.any_model),
     {0},
 };
@@ -86,7 +84,9 @@ static Program program = {
     .name = "pm-eval",
     .usage = "(--model M --items I | --baseline B --catalog C) --users USERS.tsv",
     .purpose = "Ranks every user's held-out item among all items, and prints HR@k and NDCG@k.",
-    .example = "  pm-eval --model model.pmt --items items.pmt --users users.tsv --json",
+    .example =
+        "  pm-eval --model model.pmt --items items.pmt --users users.tsv --json |\n"
+        "      jq '.\"HR@10\"'",
     .options = options,
     .version_details = backend_describe,
 };
@@ -105,7 +105,6 @@ int main(int argc, char **argv) {
     split_from_name(split, &request.split);
     if (!cutoffs_parse(&request.cutoffs, cutoffs, &error))
         options_wrong_usage(&program, "--k: %s", error.message);
-    if (evaluate(&request, &error)) return 0;
-    log_error("%s", error.message);
-    return 1;
+    request.processes = ranks_start(&error);
+    return ranks_end(request.processes, request.processes && evaluate(&request, &error), &error);
 }

@@ -1,4 +1,3 @@
-#include "core/log.h"
 #include "model/lineage.h"
 #include "nn/backend/backend.h"
 #include "train/train_job.h"
@@ -147,7 +146,6 @@ int main(int argc, char **argv) {
     if ((request.checkpoint_every || request.restart) && !request.checkpoint)
         options_wrong_usage(&program, "--checkpoint-every and --restart need --checkpoint");
     if (request.transfer && !request.init) options_wrong_usage(&program, "--transfer needs --init");
-    if (run(&error)) return 0;
-    log_error("%s", error.message);
-    return 1;
+    request.ranks = ranks_start(&error);
+    return ranks_end(request.ranks, request.ranks && run(&error), &error);
 }

@@ -4,11 +4,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CLEAR_LINE "\r\033[K"
 
 static struct {
-    char name[128];
+    char name[512];
     LogLevel level;
     bool shows_progress; /* a line that is not ended stands on the terminal */
 } options = {"pm", LOG_NORMAL, false};
@@ -18,6 +19,12 @@ void log_open(const char *name, LogLevel level) {
     snprintf(options.name, sizeof options.name, "%s%s%s", name, label && *label ? " " : "",
              label ? label : "");
     options.level = level;
+}
+
+void log_rank(int rank, int count, const char *host) {
+    const size_t length = strlen(options.name);
+    snprintf(options.name + length, sizeof options.name - length, " (rank %d of %d, %s)", rank, count, host);
+    if (rank) options.level = LOG_ERRORS;
 }
 
 LogLevel log_level(void) {
@@ -76,7 +83,7 @@ void log_end_progress(void) {
         va_end(arguments);                                                                                   \
     }
 
-DEFINE_LOG(log_error, LOG_QUIET, "")
+DEFINE_LOG(log_error, LOG_ERRORS, "")
 DEFINE_LOG(log_warning, LOG_QUIET, "warning: ")
 DEFINE_LOG(log_report, LOG_NORMAL, "")
 DEFINE_LOG(log_detail, LOG_VERBOSE, "")

@@ -16,7 +16,7 @@ double progress_clock(void) {
 }
 
 static bool visible(void) {
-    return log_level() != LOG_QUIET && isatty(STDERR_FILENO);
+    return log_level() > LOG_QUIET && isatty(STDERR_FILENO);
 }
 
 void progress_start(Progress *progress, const char *noun, uint64_t total) {

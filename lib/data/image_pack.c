@@ -166,7 +166,7 @@ static void store_ready(PackJob *job) {
         progress_update(&job->progress, job->stored + 1);
         pthread_mutex_lock(&job->lock);
         item->is_ready = false;
-        job->failed = !fine;
+        job->failed |= !fine; /* what was taken meanwhile may have failed, too */
         job->stored++;
         pthread_cond_broadcast(&job->moved);
     }

@@ -8,6 +8,7 @@
 #include "eval/ranker.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Evaluation {
@@ -44,10 +45,19 @@ static bool rank(Evaluation *evaluation, Error *error) {
         return baseline_ranks(request->baseline, behaviours, evaluation->request->split,
                               evaluation->candidates, evaluation->ranks, error);
     const Scorer scorer = ranker_scorer(&evaluation->ranker, behaviours->item_rows);
-    const UserChoice users = {
-        .behaviours = behaviours, .split = evaluation->request->split, .count = behaviours->user_count};
-    return scorer_ranks(&scorer, &users, evaluation->candidates, evaluation->ranks, error) ||
-           error_prefix(error, "%s over %s: ", request->model, request->items);
+    size_t *shares = memory_need((size_t)request->processes->count + 1, sizeof *shares);
+    ranks_share(request->processes, behaviours->user_count, shares);
+    const size_t first = shares[request->processes->rank];
+    const UserChoice users = {.behaviours = behaviours,
+                              .split = request->split,
+                              .first = first,
+                              .count = shares[request->processes->rank + 1] - first};
+    const bool fine =
+        scorer_ranks(&scorer, &users, evaluation->candidates, evaluation->ranks + first, error) ||
+        error_prefix(error, "%s over %s: ", request->model, request->items);
+    if (fine) ranks_gather(request->processes, shares, sizeof *evaluation->ranks, evaluation->ranks);
+    free(shares);
+    return fine;
 }
 
 static void write_ranks(const Evaluation *evaluation, FILE *stream) {
@@ -130,13 +140,9 @@ static bool report(const Evaluation *evaluation, Error *error) {
 
 static bool run(Evaluation *evaluation, Error *error) {
     const EvaluationRequest *request = evaluation->request;
-    const RankerFiles files = {.model = request->model,
-                               .items = request->items,
-                               .catalog = request->catalog,
-                               .device = request->device,
-                               .any_model = request->any_model};
+    const RankerFiles files = {request->model, request->items, request->catalog, request->any_model};
     return ranker_open(&evaluation->ranker, &files, error) && read_behaviours(evaluation, error) &&
-           rank(evaluation, error) && report(evaluation, error);
+           rank(evaluation, error) && (!ranks_writes(request->processes) || report(evaluation, error));
 }
 
 bool evaluate(const EvaluationRequest *request, Error *error) {

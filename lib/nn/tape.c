@@ -107,7 +107,11 @@ void tape_record_as(const char *maker, Tape *tape, Tensor *y, Backward backward,
     if (tape->watch.see) tape->watch.see(tape->watch.context, tape, maker, y, false);
     if (!y->needs_gradient) return;
     tape->nodes = memory_grow(tape->nodes, &tape->capacity, tape->count + 1, sizeof *tape->nodes);
-    tape->nodes[tape->count++] = (TapeNode){y, maker, backward, context};
+    tape->nodes[tape->count++] = (TapeNode){y, maker, backward, context, false};
+}
+
+void tape_run_always(Tape *tape, const Tensor *y) {
+    if (y->needs_gradient) tape->nodes[tape->count - 1].always = true;
 }
 
 void tape_release(Tape *tape, void *memory, size_t bytes) {
@@ -191,7 +195,7 @@ void tape_backward(Tape *tape, Tensor *loss) {
         Tensor *y = node->y;
         const size_t count = y->rows * y->columns;
         show_gradient(tape, node);
-        if (y->gradient) node->backward(tape, node->context);
+        if (y->gradient || node->always) node->backward(tape, node->context);
         tape_release(tape, y->value, count * sizeof *y->value);
         tape_release(tape, y->gradient, count * sizeof *y->gradient);
         tape_release(tape, y->rounded, count * sizeof *y->rounded);

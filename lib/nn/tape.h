@@ -30,6 +30,7 @@ typedef struct TapeNode {
     const char *maker; /* the operator */
     Backward backward;
     void *context;
+    bool always; /* runs without a gradient of y, too */
 } TapeNode;
 
 /* Memory that no backward step to come will read. */
@@ -109,6 +110,9 @@ Tensor *tape_view(Tape *tape, const float *values, size_t rows, size_t columns, 
  * after it y's values and gradient are no more. `context` lives in the host's arena. */
 #define tape_record(tape, y, backward, context) tape_record_as(__func__, tape, y, backward, context)
 void tape_record_as(const char *maker, Tape *tape, Tensor *y, Backward backward, void *context);
+
+/* After tape_record: all ranks take this backward step together, also where y got no gradient. */
+void tape_run_always(Tape *tape, const Tensor *y);
 
 /* For a backward step: nothing reads this memory of the arena of values any more, so that gradients
  * may take it. */

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { ENCODE_WINDOW = 128 };
@@ -128,23 +129,38 @@ void item_source_gather(const ItemSource *source, Tape *tape, const uint32_t *it
                                        store_rows(source, SOURCE_VECTORS, tape, items, count), count, count);
 }
 
-void item_source_encode(const ItemSource *source, const Recommender *recommender, Tape *tape, size_t count,
-                        float *vectors) {
+/* Items first … first + window − 1, and with the first of all the padding item. */
+static void encode_window(const ItemSource *source, const Recommender *recommender, Tape *tape, size_t first,
+                          size_t window, float *vectors) {
     const size_t dim = (size_t)recommender->settings.dim;
+    const bool padding = first == 1 && recommender_sees_padding(recommender);
+    ItemBatch batch;
+    ItemTokens tokens;
+    tape_reset(tape, 0);
+    uint32_t *items = arena_take(tape->arena, window, sizeof *items);
+    for (size_t i = 0; i < window; i++)
+        items[i] = (uint32_t)(first + i);
+    item_source_gather(source, tape, items, window, &batch);
+    const Tensor *result = recommender_items(recommender, tape, &batch, padding, &tokens);
+    const float *values = tape_read(tape, result);
+    memcpy(vectors + first * dim, values, window * dim * sizeof *vectors);
+    if (padding) memcpy(vectors, values + window * dim, dim * sizeof *vectors);
+}
+
+void item_source_encode(const ItemSource *source, const Recommender *recommender, const Ranks *ranks,
+                        Tape *tape, size_t count, float *vectors) {
+    const size_t dim = (size_t)recommender->settings.dim,
+                 windows = (count + ENCODE_WINDOW - 1) / ENCODE_WINDOW;
+    size_t *offsets =
+        memory_need((size_t)ranks->count + 1, sizeof *offsets); /* in windows, then in vectors */
+    ranks_share(ranks, windows, offsets);
     memset(vectors, 0, dim * sizeof *vectors);
-    for (size_t first = 1; first <= count; first += ENCODE_WINDOW) {
-        const size_t window = count + 1 - first < ENCODE_WINDOW ? count + 1 - first : ENCODE_WINDOW;
-        const bool padding = first == 1 && recommender_sees_padding(recommender);
-        ItemBatch batch;
-        ItemTokens tokens;
-        tape_reset(tape, 0);
-        uint32_t *items = arena_take(tape->arena, window, sizeof *items);
-        for (size_t i = 0; i < window; i++)
-            items[i] = (uint32_t)(first + i);
-        item_source_gather(source, tape, items, window, &batch);
-        const Tensor *result = recommender_items(recommender, tape, &batch, padding, &tokens);
-        const float *values = tape_read(tape, result);
-        memcpy(vectors + first * dim, values, window * dim * sizeof *vectors);
-        if (padding) memcpy(vectors, values + window * dim, dim * sizeof *vectors);
+    for (size_t w = offsets[ranks->rank]; w < offsets[ranks->rank + 1]; w++) {
+        const size_t first = 1 + w * ENCODE_WINDOW, rest = count + 1 - first;
+        encode_window(source, recommender, tape, first, rest < ENCODE_WINDOW ? rest : ENCODE_WINDOW, vectors);
     }
+    for (int r = 1; r <= ranks->count; r++)
+        offsets[r] = offsets[r] == windows ? count + 1 : 1 + offsets[r] * ENCODE_WINDOW;
+    ranks_gather(ranks, offsets, dim * sizeof *vectors, vectors);
+    free(offsets);
 }

@@ -2,6 +2,7 @@
 #ifndef TRAIN_ITEM_SOURCE_H
 #define TRAIN_ITEM_SOURCE_H
 
+#include "core/ranks.h"
 #include "data/behaviours.h"
 #include "data/feature_store.h"
 #include "model/modality.h"
@@ -32,8 +33,9 @@ void item_source_number(ItemSource *source, const Behaviours *behaviours);
 void item_source_gather(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
                         ItemBatch *batch);
 
-/* The vectors of items 1 … count, and the padding item's as row 0: vectors [count + 1, D]. */
-void item_source_encode(const ItemSource *source, const Recommender *recommender, Tape *tape, size_t count,
-                        float *vectors);
+/* The vectors of items 1 … count, and the padding item's as row 0: vectors [count + 1, D]. Each rank encodes
+ * a share of them, and all get all. */
+void item_source_encode(const ItemSource *source, const Recommender *recommender, const Ranks *ranks,
+                        Tape *tape, size_t count, float *vectors);
 
 #endif

@@ -17,6 +17,7 @@ static json_t *model_header(const Trainer *trainer, const TrainInputs *inputs, c
     for (const Side *side = inputs->sides; side < inputs->sides + MODALITIES; side++)
         json_object_set_new(header, side->kind->encoder_key,
                             side->encoder_json ? json_incref(side->encoder_json) : json_null());
+    if (request->ranks->count > 1) json_object_set_new(header, "ranks", json_integer(request->ranks->count));
     describe_epoch(header, trainer);
     header_sign(header, program->name, options_record(program));
     header_add_input(header, "users", NULL);
@@ -41,6 +42,7 @@ static void add_contents(StreamWriter *writer, const TrainInputs *inputs, const 
 
 bool output_write(const Trainer *trainer, const TrainInputs *inputs, const TrainWeights *weights,
                   const TrainRequest *request, const Program *program, Error *error) {
+    if (!ranks_writes(request->ranks)) return true;
     json_t *header = model_header(trainer, inputs, weights, request, program);
     StreamWriter *writer = stream_writer_open(request->output, header, error);
     json_decref(header);

@@ -1,5 +1,8 @@
 #include "train/run_identity.h"
 
+#include "core/memory.h"
+#include "core/version.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,4 +50,33 @@ json_t *run_identity(const TrainRequest *request, const TrainInputs *inputs, con
     json_decref(record);
     free(options);
     return identity;
+}
+
+/* Rank 0's identity, on all. */
+static json_t *first_identity(const json_t *identity, const Ranks *ranks) {
+    char *text = json_dumps(identity, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t size = strlen(text);
+    ranks_broadcast(ranks, sizeof size, &size);
+    char *first = memory_need(size + 1, 1);
+    if (ranks_writes(ranks)) memcpy(first, text, size);
+    ranks_broadcast(ranks, size, first);
+    json_t *parsed = json_loads(first, 0, NULL);
+    free(text);
+    free(first);
+    return parsed;
+}
+
+bool run_identity_agrees(const json_t *identity, const Ranks *ranks, Error *error) {
+    if (ranks->count == 1) return true;
+    json_t *own = json_deep_copy(identity), *value;
+    const char *key;
+    bool agrees = true;
+    json_object_set_new(own, "version", json_string(PROJECT_VERSION));
+    json_t *first = first_identity(own, ranks);
+    json_object_foreach(own, key,
+                        value) if (agrees && !json_equal(value, json_object_get(first, key))) agrees =
+        error_set(error, "--%s is not rank 0's; all ranks need the same command over the same files", key);
+    json_decref(own);
+    json_decref(first);
+    return agrees;
 }

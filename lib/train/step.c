@@ -3,6 +3,7 @@
 #include "core/finite.h"
 #include "core/random.h"
 #include "train/seed.h"
+#include "train/shares.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -38,20 +39,38 @@ static bool needs_corruption(const Recommender *recommender) {
     return false;
 }
 
-/* Adds what the user encoder makes of a corrupted copy of the inputs. */
-static void add_corrupted(const Trainer *trainer, ObjectiveInput *input) {
+/* Adds what the user encoder makes of a corrupted copy of the inputs, which is drawn for all users of the
+ * batch. */
+static void add_corrupted(const Trainer *trainer, const UserRows *all, ObjectiveInput *input) {
     const Settings *settings = &trainer->recommender->settings;
-    const size_t positions = segments_rows(input->inputs->inputs);
+    const size_t positions = segments_rows(all->inputs);
+    UserRows corrupted = *all;
     uint32_t *rows = arena_take(trainer->tape->arena, positions, sizeof *rows);
     uint32_t *corruption = arena_take(trainer->tape->arena, positions, sizeof *corruption);
     Random random;
     random_seed(&random, random_hash((uint64_t)settings->seed, SEED_CORRUPTION), trainer->step);
-    objective_corrupt(input->inputs, input->rows->distinct, settings, &random, rows, corruption);
-    UserRows corrupted = *input->inputs;
+    objective_corrupt(all, input->rows->distinct, settings, &random, rows, corruption);
     corrupted.rows = rows;
-    input->corruption = corruption;
+    corrupted = shares_inputs(input->shares, &corrupted, trainer->tape);
+    input->corruption = corruption + shares_first_position(input->shares, all);
     input->corrupted_hidden =
         recommender_users(trainer->recommender, trainer->tape, input->items, &corrupted);
+}
+
+/* The vectors of all items of the batch, of which this rank makes those of its share, and the tokens of
+ * these. */
+static Tensor *batch_items(Trainer *trainer, const Batch *batch, const BatchShares *shares,
+                           ItemTokens *tokens) {
+    const Recommender *recommender = trainer->recommender;
+    const size_t rank = (size_t)shares->ranks->rank;
+    const bool padding = recommender_sees_padding(recommender);
+    ItemBatch features;
+    item_source_gather(trainer->source, trainer->tape, batch->distinct + shares->items.offsets[rank],
+                       segments_length(shares->items, rank), &features);
+    trainer->numerics.features = features;
+    Tensor *own = recommender_items(recommender, trainer->tape, &features,
+                                    padding && rank + 1 == shares->items.count, tokens);
+    return gather_ranks(trainer->tape, shares->ranks, own, shares_vectors(shares, padding, trainer->tape));
 }
 
 /* The losses of a batch, each by its part of the objective (NULL where it has nothing), and their weighted
@@ -60,22 +79,21 @@ static Tensor *batch_losses(Trainer *trainer, const Batch *batch, Tensor *losses
     const Recommender *recommender = trainer->recommender;
     const ObjectiveParts *objective = &recommender->objective;
     Tape *tape = trainer->tape;
-    ItemBatch features;
     ItemTokens tokens;
-    item_source_gather(trainer->source, tape, batch->distinct, batch->distinct_count, &features);
-    trainer->numerics.features = features;
-    Tensor *items =
-        recommender_items(recommender, tape, &features, recommender_sees_padding(recommender), &tokens);
     const TrainingRows rows = batch_rows(trainer, batch);
-    const UserRows inputs = rows_to_inputs(tape, &rows, (size_t)recommender->settings.max_seq_len);
+    const BatchShares shares = shares_of_batch(trainer, &rows);
+    Tensor *items = batch_items(trainer, batch, &shares, &tokens);
+    const UserRows all = rows_to_inputs(tape, &rows, (size_t)recommender->settings.max_seq_len);
+    const UserRows inputs = shares_inputs(&shares, &all, tape);
     ObjectiveInput input = {.settings = &recommender->settings,
+                            .shares = &shares,
                             .rows = &rows,
                             .inputs = &inputs,
                             .tokens = &tokens,
                             .items = items,
                             .hidden = recommender_users(recommender, tape, items, &inputs)};
 
-    if (needs_corruption(recommender)) add_corrupted(trainer, &input);
+    if (needs_corruption(recommender)) add_corrupted(trainer, &all, &input);
 
     Tensor *present[OBJECTIVE_MOST_PARTS];
     double weights[OBJECTIVE_MOST_PARTS];
@@ -89,15 +107,12 @@ static Tensor *batch_losses(Trainer *trainer, const Batch *batch, Tensor *losses
     return count ? weighted_sum(tape, present, weights, count) : NULL;
 }
 
-static bool log_step(Trainer *trainer, double loss, Tensor *const losses[OBJECTIVE_MOST_PARTS],
-                     Error *error) {
+static bool log_step(Trainer *trainer, const double losses[OBJECTIVE_MOST_PARTS + 1], Error *error) {
     const ObjectiveParts *objective = &trainer->recommender->objective;
     json_t *line = json_pack("{s:I, s:I, s:f}", "step", (json_int_t)trainer->step, "epoch",
-                             (json_int_t)trainer->epoch + 1, "loss", loss);
+                             (json_int_t)trainer->epoch + 1, "loss", losses[OBJECTIVE_MOST_PARTS]);
     for (size_t i = 0; objective->count > 1 && i < objective->count; i++)
-        if (losses[i])
-            json_object_set_new(line, objective->kinds[i]->name,
-                                json_real((double)*tape_read(trainer->tape, losses[i])));
+        if (!isnan(losses[i])) json_object_set_new(line, objective->kinds[i]->name, json_real(losses[i]));
     return training_log_write(trainer->log, line, error);
 }
 
@@ -109,10 +124,11 @@ static bool check_operators(Trainer *trainer) {
 }
 
 /* By the first part of the objective that is not finite. */
-static void diverge_by_loss(Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS]) {
+static void diverge_by_loss(Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS],
+                            const double sums[OBJECTIVE_MOST_PARTS + 1]) {
     const ObjectiveParts *objective = &trainer->recommender->objective;
     for (size_t i = 0; i < objective->count; i++)
-        if (losses[i] && !isfinite(*tape_read(trainer->tape, losses[i]))) {
+        if (losses[i] && !isfinite(sums[i])) {
             trainer_diverge(trainer, "the loss of step %" PRIu64 " (%s) is not finite", trainer->step,
                             objective->kinds[i]->name);
             return;
@@ -122,25 +138,28 @@ static void diverge_by_loss(Trainer *trainer, Tensor *const losses[OBJECTIVE_MOS
 
 bool step_run(Trainer *trainer, const Batch *batch, Error *error) {
     const uint64_t seed = (uint64_t)trainer->recommender->settings.seed;
+    const uint64_t rank = (uint64_t)trainer->options.ranks->rank;
     Tensor *losses[OBJECTIVE_MOST_PARTS] = {0};
+    double sums[OBJECTIVE_MOST_PARTS + 1];
     if (!batch->step_count) return true;
-    tape_reset(trainer->tape, random_hash(random_hash(seed, SEED_DROPOUT), trainer->step));
+    const uint64_t dropout = random_hash(random_hash(seed, SEED_DROPOUT), trainer->step);
+    tape_reset(trainer->tape, rank ? random_hash(dropout, rank) : dropout);
     numerics_begin(&trainer->numerics, batch);
     Tensor *total = batch_losses(trainer, batch, losses);
     if (!total) return true;
     trainer->step++;
     if (!check_operators(trainer)) return true;
-    const double loss = (double)*tape_read(trainer->tape, total);
-    if (!isfinite(loss)) {
-        diverge_by_loss(trainer, losses);
+    shares_losses(trainer, losses, total, sums);
+    if (!isfinite(sums[OBJECTIVE_MOST_PARTS])) {
+        diverge_by_loss(trainer, losses, sums);
         return true;
     }
     tape_backward(trainer->tape, total);
     if (!check_operators(trainer)) return true;
-    trainer->state.loss_total += loss;
+    trainer->state.loss_total += sums[OBJECTIVE_MOST_PARTS];
     trainer->state.losses++;
     trainer->state.waiting++;
-    return log_step(trainer, loss, losses, error);
+    return log_step(trainer, sums, error);
 }
 
 static void diverge_by_gradient(Trainer *trainer) {
@@ -159,6 +178,7 @@ void step_update(Trainer *trainer, double factor) {
     ParameterSet *set = trainer->recommender->parameters;
     EpochState *state = &trainer->state;
     GroupRate rates[GROUP_COUNT];
+    shares_sum_gradients(trainer);
     for (size_t i = 0; i < GROUP_COUNT; i++)
         rates[i] = (GroupRate){trainer->rates[i].learning_rate * factor, trainer->rates[i].weight_decay};
     const double norm = optimizer_step(&trainer->optimizer, set, rates, 1 / (double)state->waiting,

@@ -33,7 +33,9 @@ static void take_paths(TrainJob *job) {
 static bool create_trainer(TrainJob *job, Error *error) {
     const TrainRequest *request = job->request;
     job->identity = run_identity(request, &job->inputs, &job->weights);
-    const TrainerOptions options = {.keep_last = !strcmp(request->keep, "last"),
+    if (!run_identity_agrees(job->identity, request->ranks, error)) return false;
+    const TrainerOptions options = {.ranks = request->ranks,
+                                    .keep_last = !strcmp(request->keep, "last"),
                                     .checkpoint = request->checkpoint,
                                     .checkpoint_every = request->checkpoint_every,
                                     .restart = request->restart,
@@ -44,12 +46,26 @@ static bool create_trainer(TrainJob *job, Error *error) {
                           &job->inputs.source, &options, error);
 }
 
+/* Standard input would go to one of the processes alone, and numerics are looked at for a whole batch. */
+static bool check_for_ranks(const TrainRequest *request, Error *error) {
+    const char *const paths[] = {request->users, request->text,    request->image,
+                                 request->items, request->catalog, request->init};
+    for (size_t i = 0; request->ranks->count > 1 && i < sizeof paths / sizeof *paths; i++)
+        if (paths[i] && !strcmp(paths[i], "-"))
+            return error_set(error, "several processes cannot share standard input; give a file");
+    if (request->ranks->count > 1 && request->check_numerics)
+        return error_set(error, "--check-numerics is for a single process");
+    if (request->ranks->count > 1 && request->settings.sparse_updates)
+        return error_set(error, "--sparse-updates is for a single process");
+    return true;
+}
+
 static bool run(TrainJob *job, Program *program, Error *error) {
     TrainRequest *request = job->request;
     TrainInputs *inputs = &job->inputs;
     TrainWeights *weights = &job->weights;
     take_paths(job);
-    return validation_check_metric(request->settings.metric, error) &&
+    return validation_check_metric(request->settings.metric, error) && check_for_ranks(request, error) &&
            weights_open(weights, inputs, request, error) &&
            weights_inherit_settings(weights, program, error) && inputs_choose_tower(inputs, request, error) &&
            inputs_read(inputs, request, error) && weights_load(weights, inputs, request, error) &&

@@ -2,9 +2,11 @@
 #ifndef TRAIN_TRAIN_JOB_H
 #define TRAIN_TRAIN_JOB_H
 
+#include "core/ranks.h"
 #include "model/settings.h"
 
 typedef struct TrainRequest {
+    const Ranks *ranks;
     const char *users, *text, *image, *items, *catalog;
     const char *text_encoder, *image_encoder; /* files of kind encoder */
     const char *init, *transfer;

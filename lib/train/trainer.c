@@ -7,6 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/schedule.h"
 #include "train/seed.h"
+#include "train/shares.h"
 #include "train/step.h"
 #include "train/validation.h"
 
@@ -58,10 +59,12 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     int64_t log_bytes = TRAINING_LOG_NEW;
     if (!validation_plan(&trainer->plan, settings, behaviours, error) ||
         !checkpoint_read(trainer, &log_bytes, error) ||
-        !(trainer->log = training_log_open(options->log, log_bytes, error))) {
+        !(trainer->log =
+              training_log_open(ranks_writes(options->ranks) ? options->log : NULL, log_bytes, error))) {
         trainer_free(trainer);
         return false;
     }
+    if (trainer->state.waiting) shares_keep_gradients_once(trainer);
     trainer->saved_step = trainer->step;
     trainer->saved_time = progress_clock();
     if (options->checkpoint) interrupt_watch();
@@ -93,8 +96,15 @@ void trainer_diverge(Trainer *trainer, const char *format, ...) {
     va_end(arguments);
 }
 
+/* Rank 0 writes; none goes on before the state is on the disk. */
 static bool save(Trainer *trainer, Error *error) {
-    if (!checkpoint_write(trainer, error)) return false;
+    const Ranks *ranks = trainer->options.ranks;
+    if (trainer->state.waiting && ranks->count > 1) {
+        shares_sum_gradients(trainer);
+        shares_keep_gradients_once(trainer);
+    }
+    if (ranks_writes(ranks) && !checkpoint_write(trainer, error)) return false;
+    ranks_any(ranks, true);
     trainer->saved_step = trainer->step;
     trainer->saved_time = progress_clock();
     return true;
@@ -112,9 +122,10 @@ static void end_if_interrupted(const Trainer *trainer) {
 static bool save_if_due(Trainer *trainer, Error *error) {
     const TrainerOptions *options = &trainer->options;
     if (!options->checkpoint) return true;
-    const bool due = interrupt_noted() || progress_clock() - trainer->saved_time >= CHECKPOINT_SECONDS ||
-                     (options->checkpoint_every &&
-                      trainer->step - trainer->saved_step >= (uint64_t)options->checkpoint_every);
+    bool due = interrupt_noted() || progress_clock() - trainer->saved_time >= CHECKPOINT_SECONDS ||
+               (options->checkpoint_every &&
+                trainer->step - trainer->saved_step >= (uint64_t)options->checkpoint_every);
+    due = ranks_any(options->ranks, due);
     if (!due) return true;
     if (!save(trainer, error)) return false;
     end_if_interrupted(trainer);

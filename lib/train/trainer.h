@@ -3,6 +3,7 @@
 #define TRAIN_TRAINER_H
 
 #include "core/progress.h"
+#include "core/ranks.h"
 #include "data/batch.h"
 #include "nn/optimizer.h"
 #include "train/item_source.h"
@@ -10,6 +11,7 @@
 #include "train/training_log.h"
 
 typedef struct TrainerOptions {
+    const Ranks *ranks;
     bool keep_last;           /* the last epoch instead of the best in validation */
     const char *checkpoint;   /* where the state is put away, and taken up when it is there; NULL: nowhere */
     int64_t checkpoint_every; /* steps, besides every ten minutes, every epoch and a signal; 0: no more */

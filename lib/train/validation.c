@@ -5,6 +5,7 @@
 #include "core/random.h"
 #include "eval/scorer.h"
 #include "train/seed.h"
+#include "train/shares.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -95,11 +96,19 @@ static void rank(Trainer *trainer, const float *vectors, double *ranks) {
     const ValidationPlan *plan = &trainer->plan;
     const size_t dim = (size_t)recommender->settings.dim;
     const Scorer scorer = {recommender, trainer->inference, {dim, .padding = vectors, .array = vectors}};
-    const UserChoice users = {
-        .behaviours = behaviours, .split = SPLIT_VALID, .users = plan->users, .count = plan->count};
+    const Ranks *processes = trainer->options.ranks;
+    size_t *shares = memory_need((size_t)processes->count + 1, sizeof *shares);
+    ranks_share(processes, plan->count, shares);
+    const size_t first = shares[processes->rank];
+    const UserChoice users = {.behaviours = behaviours,
+                              .split = SPLIT_VALID,
+                              .users = plan->users + first,
+                              .count = shares[processes->rank + 1] - first};
     Error error;
-    if (!scorer_ranks(&scorer, &users, behaviours->item_count, ranks, &error))
+    if (!scorer_ranks(&scorer, &users, behaviours->item_count, ranks + first, &error))
         trainer_diverge(trainer, "after step %" PRIu64 ", in validation: %s", trainer->step, error.message);
+    ranks_gather(processes, shares, sizeof *ranks, ranks);
+    free(shares);
 }
 
 bool validation_run(Trainer *trainer, Metrics *metrics, Error *error) {
@@ -111,9 +120,10 @@ bool validation_run(Trainer *trainer, Metrics *metrics, Error *error) {
     if (!vectors) return false;
     double *ranks = memory_need(users, sizeof *ranks);
     numerics_begin(&trainer->numerics, NULL);
-    item_source_encode(trainer->source, trainer->recommender, trainer->inference, behaviours->item_count,
-                       vectors);
+    item_source_encode(trainer->source, trainer->recommender, trainer->options.ranks, trainer->inference,
+                       behaviours->item_count, vectors);
     if (check_vectors(trainer, vectors, dim)) rank(trainer, vectors, ranks);
+    shares_agree_on_divergence(trainer);
     if (!*trainer->divergence) *metrics = metrics_compute(&cutoffs, ranks, users, NULL, false);
     free(vectors);
     free(ranks);

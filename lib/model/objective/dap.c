@@ -7,15 +7,17 @@ static Tensor *loss(const void *module, Tape *tape, const ObjectiveInput *input)
     (void)module;
     const TrainingRows *rows = input->rows;
     const size_t positions = segments_rows(input->inputs->inputs), distinct = rows->distinct;
-    if (!positions) return NULL;
+    const size_t first = objective_first_user(input), end = objective_end_user(input);
+    const size_t all = objective_positions(input, positions);
+    if (!all) return NULL;
     uint32_t *targets = arena_take(tape->arena, positions, sizeof *targets);
     uint32_t *users = arena_take(tape->arena, positions, sizeof *users);
     float *log_popularity = arena_take(tape->arena, distinct, sizeof(float));
     float *occurrences = arena_take_zeroed(tape->arena, distinct, sizeof(float));
-    for (size_t user = 0, p = 0; user < rows->users; user++)
-        for (size_t c = rows->rows.offsets[user]; c < rows->rows.offsets[user + 1]; c++) {
-            occurrences[rows->items[c]] += 1;
-            if (c + 1 == rows->rows.offsets[user + 1]) break;
+    for (size_t c = 0; c < segments_rows(rows->rows); c++)
+        occurrences[rows->items[c]] += 1;
+    for (size_t user = first, p = 0; user < end; user++)
+        for (size_t c = rows->rows.offsets[user]; c + 1 < rows->rows.offsets[user + 1]; c++) {
             targets[p] = rows->items[c + 1];
             users[p++] = (uint32_t)user;
         }
@@ -26,14 +28,15 @@ static Tensor *loss(const void *module, Tape *tape, const ObjectiveInput *input)
     /* The padding item, if it is there, is the last vector and no candidate. */
     Tensor *items = input->items;
     if (items->rows > distinct) {
-        uint32_t *all = arena_take(tape->arena, distinct, sizeof *all);
+        uint32_t *candidates = arena_take(tape->arena, distinct, sizeof *candidates);
         for (size_t i = 0; i < distinct; i++)
-            all[i] = (uint32_t)i;
-        items = gather_rows(tape, items, all, distinct);
+            candidates[i] = (uint32_t)i;
+        items = gather_rows(tape, items, candidates, distinct);
     }
-    return debiased_cross_entropy(
-        tape, input->hidden, items,
-        &(DebiasedTargets){positions, targets, users, rows->rows, rows->items, log_popularity, occurrences});
+    const DebiasedTargets debiased = {positions,   targets,        users,      rows->rows,
+                                      rows->items, log_popularity, occurrences};
+    return objective_share(tape, debiased_cross_entropy(tape, input->hidden, items, &debiased), positions,
+                           all);
 }
 
 const ObjectiveKind objective_dap = {.name = "dap", .loss = loss};

@@ -50,18 +50,22 @@ static float *count_candidates(Tape *tape, const TrainingRows *rows, Variant var
     return weights;
 }
 
-static ContrastivePairs pair(Tape *tape, const TrainingRows *rows, Variant variant) {
-    const size_t positions = segments_rows(rows->rows), distinct = rows->distinct;
+/* Of this rank's users; the anchors are the positions of their rows. */
+static ContrastivePairs pair(Tape *tape, const ObjectiveInput *input, Variant variant) {
+    const TrainingRows *rows = input->rows;
+    const size_t first = objective_first_user(input), last = objective_end_user(input);
+    const size_t start = rows->rows.offsets[first], positions = rows->rows.offsets[last] - start;
+    const size_t distinct = rows->distinct;
     uint32_t *groups = arena_take(tape->arena, positions, sizeof *groups);
-    Lists grouped = lists_create(tape, rows->users, 2 * positions);
+    Lists grouped = lists_create(tape, last - first, 2 * positions);
     Lists excluded = lists_create(tape, positions, 4 * positions);
     Lists positives = lists_create(tape, positions, 3 * positions);
-    for (size_t user = 0; user < rows->users; user++) {
+    for (size_t user = first; user < last; user++) {
         const size_t end = rows->rows.offsets[user + 1];
         lists_begin(&grouped);
         for (size_t p = rows->rows.offsets[user]; p < end; p++) {
             const size_t item = rows->items[p], has_next = p + 1 < end, next = rows->items[p + has_next];
-            groups[p] = (uint32_t)user;
+            groups[p - start] = (uint32_t)(user - first);
             lists_begin(&excluded), lists_begin(&positives);
             lists_add(&positives, item);
             if (variant.next_item && has_next) {
@@ -91,7 +95,9 @@ static ContrastivePairs pair(Tape *tape, const TrainingRows *rows, Variant varia
 static Tensor *one_way(Tape *tape, const ObjectiveInput *input, Variant variant,
                        const ContrastivePairs *pairs, Tensor *own, Tensor *other) {
     const TrainingRows *rows = input->rows;
-    Tensor *anchors = gather_rows(tape, own, rows->items, segments_rows(rows->rows)), *candidates = other;
+    const size_t start = rows->rows.offsets[objective_first_user(input)];
+    const size_t positions = rows->rows.offsets[objective_end_user(input)] - start;
+    Tensor *anchors = gather_rows(tape, own, rows->items + start, positions), *candidates = other;
     if (variant.next_item || variant.same_modality) {
         size_t *offsets = arena_take(tape->arena, 2, sizeof *offsets);
         offsets[0] = 0, offsets[1] = rows->distinct;
@@ -101,20 +107,26 @@ static Tensor *one_way(Tape *tape, const ObjectiveInput *input, Variant variant,
     return contrastive_loss(tape, anchors, candidates, input->settings->temperature, pairs);
 }
 
-static Tensor *first_tokens(Tape *tape, Tensor *tokens, Segments segments, size_t items) {
-    return normalise_rows(tape, segment_first(tape, tokens, (Segments){items, segments.offsets}));
+/* The first token of each of the batch's items, of which these are this rank's. */
+static Tensor *first_tokens(Tape *tape, const ObjectiveInput *input, Tensor *tokens, Segments segments) {
+    const BatchShares *shares = input->shares;
+    const size_t own =
+        shares ? segments_length(shares->items, (size_t)shares->ranks->rank) : input->rows->distinct;
+    Tensor *first = normalise_rows(tape, segment_first(tape, tokens, (Segments){own, segments.offsets}));
+    return shares ? objective_gather(tape, input, first, shares->items) : first;
 }
 
 static Tensor *contrast(Tape *tape, const ObjectiveInput *input, Variant variant) {
     const ItemTokens *tokens = input->tokens;
-    const size_t distinct = input->rows->distinct;
-    if (!segments_rows(input->rows->rows)) return NULL;
-    Tensor *text = first_tokens(tape, tokens->text, tokens->text_segments, distinct);
-    Tensor *image = first_tokens(tape, tokens->image, tokens->image_segments, distinct);
-    const ContrastivePairs pairs = pair(tape, input->rows, variant);
+    const size_t positions = segments_rows(input->rows->rows);
+    if (!positions) return NULL;
+    Tensor *text = first_tokens(tape, input, tokens->text, tokens->text_segments);
+    Tensor *image = first_tokens(tape, input, tokens->image, tokens->image_segments);
+    const ContrastivePairs pairs = pair(tape, input, variant);
     Tensor *const losses[] = {one_way(tape, input, variant, &pairs, text, image),
                               one_way(tape, input, variant, &pairs, image, text)};
-    return weighted_sum(tape, losses, (const double[]){0.5, 0.5}, 2);
+    Tensor *mean = weighted_sum(tape, losses, (const double[]){0.5, 0.5}, 2);
+    return objective_share(tape, mean, pairs.excluded.count, positions);
 }
 
 #define KIND(kind, ...)                                                                                      \

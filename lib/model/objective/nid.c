@@ -14,9 +14,10 @@ static void *create(ParameterSet *set, const Settings *settings) {
 
 static Tensor *loss(const void *module, Tape *tape, const ObjectiveInput *input) {
     const LinearLayer *layer = module;
-    if (!input->corrupted_hidden->rows) return NULL;
+    const size_t own = input->corrupted_hidden->rows, all = objective_positions(input, own);
+    if (!all) return NULL;
     Tensor *logits = linear(tape, input->corrupted_hidden, layer->weight, layer->bias, ACTIVATION_NONE);
-    return softmax_cross_entropy(tape, logits, input->corruption);
+    return objective_share(tape, softmax_cross_entropy(tape, logits, input->corruption), own, all);
 }
 
 const ObjectiveKind objective_nid = {.name = "nid", .needs_corruption = true, .create = create, .loss = loss};

@@ -3,6 +3,7 @@
 #ifndef MODEL_OBJECTIVE_H
 #define MODEL_OBJECTIVE_H
 
+#include "core/ranks.h"
 #include "model/fusion/fusion.h"
 #include "model/user_encoder/user_encoder.h"
 
@@ -15,16 +16,25 @@ typedef struct TrainingRows {
     const float *popularity; /* by row of the item vectors */
 } TrainingRows;
 
+/* What of the batch each rank takes: the distinct items that it encodes and the users whose losses it adds.
+ */
+typedef struct BatchShares {
+    const Ranks *ranks;
+    Segments items,
+        users; /* by rank: rows of the item vectors, the padding item's left out; users of the rows */
+} BatchShares;
+
 /* What became of an input; NID's classes. */
 typedef enum Corruption { CORRUPTION_NONE, CORRUPTION_SHUFFLED, CORRUPTION_REPLACED } Corruption;
 
 /* Everything that an objective may look at. */
 typedef struct ObjectiveInput {
     const Settings *settings;
-    const TrainingRows *rows;
-    const UserRows *inputs;     /* `rows` without the last item of each */
-    const ItemTokens *tokens;   /* projected, by item; NULL for towers without tokens */
-    Tensor *items;              /* item vectors */
+    const BatchShares *shares;  /* NULL: all is this process's */
+    const TrainingRows *rows;   /* of the whole batch */
+    const UserRows *inputs;     /* `rows` of this rank's users without the last item of each */
+    const ItemTokens *tokens;   /* projected, of this rank's items; NULL for towers without tokens */
+    Tensor *items;              /* item vectors, of the whole batch */
     Tensor *hidden;             /* [positions of inputs, D] */
     Tensor *corrupted_hidden;   /* of the corrupted inputs; NULL unless an objective needs them */
     const uint32_t *corruption; /* by position of inputs: a Corruption */
@@ -37,9 +47,23 @@ typedef struct ObjectiveKind {
     /* Adds the parameters, if it has any. NULL: it has none. */
     void *(*create)(ParameterSet *set, const Settings *settings);
 
-    /* A scalar; NULL when the batch gives nothing to it. */
+    /* A scalar, this rank's share of the whole batch's loss (objective_share); NULL when the batch gives
+     * nothing to it. */
     Tensor *(*loss)(const void *module, Tape *tape, const ObjectiveInput *input);
 } ObjectiveKind;
+
+/* This rank's users. */
+size_t objective_first_user(const ObjectiveInput *input);
+size_t objective_end_user(const ObjectiveInput *input);
+
+/* How many inputs all users of the batch have, of which this rank's have `own`. */
+size_t objective_positions(const ObjectiveInput *input, size_t own);
+
+/* The rows that each rank has, by segments of `rows`, for all of them. */
+Tensor *objective_gather(Tape *tape, const ObjectiveInput *input, Tensor *x, Segments rows);
+
+/* From the mean of a loss over this rank's `own` rows what it adds to that over the `all` of the batch. */
+Tensor *objective_share(Tape *tape, Tensor *mean, size_t own, size_t all);
 
 /* Draws a corrupted copy of the inputs: `corrupted` takes the place of inputs->rows, `corruption` says by
  * position what became of it. Each input is shuffled with the probability shuffle_rate (the chosen ones of a

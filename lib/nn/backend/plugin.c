@@ -1,17 +1,12 @@
 #include "nn/backend/plugin.h"
 
 #include "core/log.h"
+#include "core/shared_object.h"
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* Where plug-ins lie, seen from the program: where both were built, or where both were installed. */
-static const char *const folders[] = {"../lib", "../lib/pm-tools", "."};
-enum { FOLDER_COUNT = sizeof folders / sizeof *folders };
 
 static const char ON_HOST[] = "cuda-on-host";
 
@@ -31,24 +26,9 @@ bool plugin_knows(const char *device) {
     return parse_card(device, &card);
 }
 
-/* The plug-in's path, or else the place where it would be looked for first. */
-static bool find_plugin(const char *name, char *path, size_t size) {
-    char program[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 0] = 0;
-    char *slash = strrchr(program, '/');
-    if (slash) *slash = 0;
-    for (int i = 0; i < FOLDER_COUNT; i++) {
-        snprintf(path, size, "%s/%s/%s", program, folders[i], name);
-        if (!access(path, R_OK)) return true;
-    }
-    snprintf(path, size, "%s/%s", program, folders[0]);
-    return false;
-}
-
 const char *plugin_path_of_cuda(void) {
     static char path[2 * PATH_MAX];
-    return find_plugin("pm-cuda.so", path, sizeof path) ? path : NULL;
+    return shared_object_find("pm-cuda.so", path, sizeof path) ? path : NULL;
 }
 
 static void give_up(const char *message) {
@@ -56,27 +36,14 @@ static void give_up(const char *message) {
     exit(1);
 }
 
-/* The plug-in stays loaded as long as the program. */
 static PluginOpen load(const char *name, Error *error) {
-    char path[2 * PATH_MAX];
-    if (!find_plugin(name, path, sizeof path)) {
-        error_set(error, "there is no plug-in %s in %s; make builds it where it finds CUDA's nvcc", name,
-                  path);
-        return NULL;
-    }
-    void *plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!plugin) {
-        error_set(error, "the plug-in cannot be loaded: %s", dlerror());
-        return NULL;
-    }
+    void *plugin = shared_object_open(name, "CUDA's nvcc", error);
+    if (!plugin) return NULL;
     const unsigned *version = dlsym(plugin, "pm_backend_version");
     void *open = dlsym(plugin, "pm_backend_open");
-    if (!open || !version || *version != BACKEND_VERSION) {
-        error_set(error, "the plug-in %s is not of the same build as this program; install both together",
-                  path);
-        return NULL;
-    }
-    return (PluginOpen)open;
+    if (open && version && *version == BACKEND_VERSION) return (PluginOpen)open;
+    shared_object_refuse(name, error);
+    return NULL;
 }
 
 const Backend *plugin_backend(const char *device, const char *dtype, Error *error) {

@@ -4,6 +4,7 @@
 #ifndef NN_OPERATORS_H
 #define NN_OPERATORS_H
 
+#include "core/ranks.h"
 #include "nn/parameters.h"
 #include "nn/tape.h"
 
@@ -83,6 +84,11 @@ Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, siz
 
 /* Row rows[i] of x as row i: [count, D]. */
 Tensor *gather_rows(Tape *tape, Tensor *x, const uint32_t *rows, size_t count);
+
+/* The rows that each rank has, one behind the other: rank r has those of segment r of `rows`, here x. In the
+ * backward step each gets the sum, in the order of the ranks, of what all found for its own. With one rank it
+ * is x itself; else all must take it at the same place. */
+Tensor *gather_ranks(Tape *tape, const Ranks *ranks, Tensor *x, Segments rows);
 
 /* `count` rows of zeros behind x. */
 Tensor *append_zero_rows(Tape *tape, Tensor *x, size_t count);

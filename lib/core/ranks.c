@@ -1,0 +1,138 @@
+#include "core/ranks.h"
+
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/ranks_transport.h"
+#include "core/shared_object.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Floats that are summed at a time. */
+enum { SUM_BLOCK = 1 << 20 };
+
+const Ranks ranks_single = {0, 1, NULL};
+
+/* How many processes a launcher says that it started: Open MPI's, MPICH's and Slurm's way. */
+static long launched(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (getenv(names[i])) return strtol(getenv(names[i]), NULL, 10);
+    return getenv("PMIX_RANK") && getenv("SLURM_NTASKS") ? strtol(getenv("SLURM_NTASKS"), NULL, 10) : 1;
+}
+
+static const RanksTransport *open_transport(Error *error) {
+    static const char name[] = "pm-mpi.so";
+    void *plugin = shared_object_open(name, "MPI's mpicc", error);
+    if (!plugin) return NULL;
+    const RanksOpen open = (RanksOpen)dlsym(plugin, "pm_ranks_open");
+    const RanksTransport *transport = open ? open() : NULL;
+    if (transport && transport->version == RANKS_TRANSPORT_VERSION) return transport;
+    shared_object_refuse(name, error);
+    return NULL;
+}
+
+const Ranks *ranks_start(Error *error) {
+    static Ranks ranks;
+    if (launched() <= 1) return &ranks_single;
+    const RanksTransport *transport = open_transport(error);
+    if (!transport) return NULL;
+    ranks = (Ranks){transport->rank, transport->count, transport};
+    log_rank(ranks.rank, ranks.count, transport->host);
+    return &ranks;
+}
+
+/* When several ranks fail for the same reason, the first one's message is enough. */
+static void let_others_speak(const Ranks *ranks) {
+    const struct timespec pause = {.tv_nsec = 1000000L * (ranks->rank < 9 ? 100 * ranks->rank : 900)};
+    nanosleep(&pause, NULL);
+}
+
+int ranks_end(const Ranks *ranks, bool fine, const Error *error) {
+    if (ranks && ranks->transport && !fine) let_others_speak(ranks);
+    if (!fine) log_error("%s", error->message);
+    if (ranks && ranks->transport) {
+        if (!fine) ranks->transport->end_all();
+        ranks->transport->finish();
+    }
+    return fine ? 0 : 1;
+}
+
+size_t ranks_first(const Ranks *ranks, int rank, size_t total) {
+    const size_t count = (size_t)ranks->count, r = (size_t)rank, rest = total % count;
+    return total / count * r + (r < rest ? r : rest);
+}
+
+void ranks_share(const Ranks *ranks, size_t total, size_t *offsets) {
+    for (int r = 0; r <= ranks->count; r++)
+        offsets[r] = ranks_first(ranks, r, total);
+}
+
+void ranks_gather(const Ranks *ranks, const size_t *offsets, size_t size, void *elements) {
+    if (!ranks->transport) return;
+    size_t *bytes = memory_need((size_t)ranks->count + 1, sizeof *bytes);
+    for (int r = 0; r <= ranks->count; r++)
+        bytes[r] = offsets[r] * size;
+    ranks->transport->gather(bytes, elements);
+    free(bytes);
+}
+
+void ranks_scatter_sum(const Ranks *ranks, const size_t *offsets, const float *all, float *own) {
+    const size_t count = offsets[ranks->rank + 1] - offsets[ranks->rank];
+    if (!ranks->transport) {
+        memcpy(own, all, count * sizeof *own);
+        return;
+    }
+    size_t *places = memory_need((size_t)ranks->count + 1, sizeof *places);
+    float *parts = memory_need(count * (size_t)ranks->count, sizeof *parts);
+    for (int r = 0; r <= ranks->count; r++)
+        places[r] = (size_t)r * count;
+    ranks->transport->exchange(all, offsets, parts, places);
+    memcpy(own, parts, count * sizeof *own);
+    for (size_t r = 1; r < (size_t)ranks->count; r++)
+        for (size_t i = 0; i < count; i++)
+            own[i] += parts[r * count + i];
+    free(places);
+    free(parts);
+}
+
+/* Each rank sums a share, and gives the sums to all. */
+void ranks_sum(const Ranks *ranks, size_t count, float *values) {
+    if (!ranks->transport) return;
+    size_t *offsets = memory_need((size_t)ranks->count + 1, sizeof *offsets);
+    for (size_t done = 0; done < count; done += SUM_BLOCK) {
+        const size_t block = count - done < SUM_BLOCK ? count - done : SUM_BLOCK;
+        ranks_share(ranks, block, offsets);
+        ranks_scatter_sum(ranks, offsets, values + done, values + done + offsets[ranks->rank]);
+        ranks_gather(ranks, offsets, sizeof *values, values + done);
+    }
+    free(offsets);
+}
+
+void ranks_sum_doubles(const Ranks *ranks, size_t count, double *values) {
+    if (!ranks->transport) return;
+    size_t *offsets = memory_need((size_t)ranks->count + 1, sizeof *offsets);
+    double *all = memory_need((size_t)ranks->count * count, sizeof *all);
+    for (int r = 0; r <= ranks->count; r++)
+        offsets[r] = (size_t)r * count;
+    memcpy(all + offsets[ranks->rank], values, count * sizeof *all);
+    ranks_gather(ranks, offsets, sizeof *all, all);
+    memcpy(values, all, count * sizeof *all);
+    for (size_t r = 1; r < (size_t)ranks->count; r++)
+        for (size_t i = 0; i < count; i++)
+            values[i] += all[r * count + i];
+    free(offsets);
+    free(all);
+}
+
+bool ranks_any(const Ranks *ranks, bool mine) {
+    double any = mine;
+    ranks_sum_doubles(ranks, 1, &any);
+    return any > 0;
+}
+
+void ranks_broadcast(const Ranks *ranks, size_t bytes, void *memory) {
+    if (ranks->transport) ranks->transport->broadcast(bytes, memory);
+}

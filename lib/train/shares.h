@@ -1,0 +1,31 @@
+/* What of a batch, and of a validation, each rank takes. */
+#ifndef TRAIN_SHARES_H
+#define TRAIN_SHARES_H
+
+#include "train/trainer.h"
+
+/* Of a batch; in the tape's arena. */
+BatchShares shares_of_batch(const Trainer *trainer, const TrainingRows *rows);
+
+/* The rows of item vectors by rank: those of its items, and behind the last rank's the padding item's. */
+Segments shares_vectors(const BatchShares *shares, bool padding, Tape *tape);
+
+/* This rank's part of all users' inputs: its users and where their positions begin. */
+UserRows shares_inputs(const BatchShares *shares, const UserRows *all, Tape *tape);
+size_t shares_first_position(const BatchShares *shares, const UserRows *all);
+
+/* The losses of all parts of the objective, and their sum behind them, added up over the ranks; NAN where the
+ * batch gave a part nothing. */
+void shares_losses(const Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS], const Tensor *total,
+                   double sums[OBJECTIVE_MOST_PARTS + 1]);
+
+/* Adds up the gradients that wait, on all ranks alike. */
+void shares_sum_gradients(const Trainer *trainer);
+
+/* Leaves these gradients to rank 0 alone, so that they count once at the next sum. */
+void shares_keep_gradients_once(const Trainer *trainer);
+
+/* Makes the first rank's divergence that of all. */
+void shares_agree_on_divergence(Trainer *trainer);
+
+#endif
