@@ -330,6 +330,8 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libpm.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+units: $(BUILD)/bench/jobs $(BUILD)/bench/operators
+
 .PHONY: bench
 bench: all $(BUILD)/bench/jobs $(BUILD)/bench/operators ## each job against PyTorch (python3-torch): build/bench/results.tsv
 	@rm -rf $(BUILD)/bench/data

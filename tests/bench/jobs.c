@@ -358,7 +358,7 @@ typedef struct Decoding {
 static void run_decoding(void *context) {
     const Decoding *d = context;
     Error error, warning;
-    ImageResizer *resizer = image_resizer_create((uint32_t)d->size);
+    ImageResizer *resizer = image_resizer_create((uint32_t)d->size, &image_recipe_standard);
     for (size_t i = 0; i < d->count; i++) {
         size_t size;
         uint8_t *bytes = need(file_read(d->files[i], SIZE_MAX, &size, &error), &error);
