@@ -81,6 +81,11 @@ $(BUILD)/bin/%: $(BUILD)/tools/%.c.o $(BUILD)/libpm.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# Preloaded into tools, it lets calls of the system fail.
+$(BUILD)/unit/faults.so: tests/faults/shim.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARNINGS) -shared -fPIC $< -o $@
+
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.c.o $(BUILD)/libpm.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -175,7 +180,7 @@ $(BUILD)/examples/%: $(BUILD)/formats/examples/%.c.o $(BUILD)/libpm.a
 EXAMPLES := $(patsubst formats/examples/%.c,$(BUILD)/examples/%,$(wildcard formats/examples/*.c))
 
 .PHONY: units
-units: $(UNITS) $(EXAMPLES) $(BUILD)/lib/pm-cuda-on-host.so
+units: $(UNITS) $(EXAMPLES) $(BUILD)/lib/pm-cuda-on-host.so $(BUILD)/unit/faults.so
 
 .PHONY: test
 test: ## set up, build, run all tests; the last line is "N passed, N failed"

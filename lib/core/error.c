@@ -15,7 +15,10 @@ bool error_set(Error *error, const char *format, ...) {
 }
 
 static bool is_of_machine(int number) {
-    return number == ENOMEM || number == EMFILE || number == ENFILE || number == EIO || number == ENOSPC;
+    static const int numbers[] = {ENOMEM, EMFILE, ENFILE, EIO, ENOSPC, EINTR};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (number == numbers[i]) return true;
+    return false;
 }
 
 bool error_set_errno(Error *error, const char *format, ...) {

@@ -70,8 +70,12 @@ static int open_kept(OutputFile *file, Error *error) {
     return descriptor;
 }
 
+/* Whether a file that was made without a name cannot get one later, as a probe found. */
+static bool names_only;
+
 /* A file of which nothing is left when the program is killed; −1 where there is no such thing. */
 static int open_unnamed(OutputFile *file) {
+    if (names_only) return -1;
     char *folder = folder_of(file->target.path);
     int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     free(folder);
@@ -81,6 +85,11 @@ static int open_unnamed(OutputFile *file) {
     close(descriptor);
     *file->unnamed = 0;
     return -1;
+}
+
+static bool give_name(OutputFile *file) {
+    take_name(file);
+    return !linkat(AT_FDCWD, file->unnamed, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW);
 }
 
 static int open_named(OutputFile *file) {
@@ -164,6 +173,7 @@ bool output_file_probe(const char *path, Error *error) {
     output_target_free(&target);
     if (!is_file) return true;
     OutputFile *file = output_file_open(path, error);
+    if (file && *file->unnamed && !give_name(file)) names_only = true;
     output_file_abandon(file);
     return file != NULL;
 }
@@ -200,29 +210,34 @@ static bool name_unnamed(OutputFile *file) {
     if (!file->target.exists &&
         !linkat(AT_FDCWD, file->unnamed, AT_FDCWD, file->target.path, AT_SYMLINK_FOLLOW))
         return true;
-    take_name(file);
-    return !linkat(AT_FDCWD, file->unnamed, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW);
+    return give_name(file);
 }
 
 /* So that a power failure does not bring the old file back. Not every file system has this. */
-static bool sync_folder(const char *path) {
-    char *folder = folder_of(path);
+static bool sync_folder(const char *folder) {
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
     if (descriptor < 0) return true; /* a folder may be written and not read */
-    const bool fine = !fsync(descriptor) || errno == EINVAL || errno == EROFS;
+    const bool fine = !fsync(descriptor) || errno == EINVAL || errno == EROFS || errno == EOPNOTSUPP;
     const int number = errno;
     close(descriptor);
     errno = number;
     return fine;
 }
 
-static bool put_in_place(OutputFile *file, Error *error) {
+static bool rename_synced(OutputFile *file, const char *folder, Error *error) {
     if (*file->unnamed && !name_unnamed(file)) return cannot_write(file, error);
     if (file->temporary && rename(file->temporary, file->target.path))
         return error_set_errno(error, "cannot rename %s to %s", file->temporary, file->target.path);
     drop_name(file);
-    return sync_folder(file->target.path) || cannot_write(file, error);
+    return sync_folder(folder) ||
+           error_set_errno(error, "%s is whole, but its folder cannot be synced", file->path);
+}
+
+static bool put_in_place(OutputFile *file, Error *error) {
+    char *folder = folder_of(file->target.path); /* taken first: when the file is there, nothing may fail */
+    const bool fine = rename_synced(file, folder, error);
+    free(folder);
+    return fine;
 }
 
 static bool is_beside(const OutputFile *file) {

@@ -43,6 +43,10 @@ void *memory_need(size_t count, size_t size) {
     return must(calloc(count ? count : 1, size ? size : 1), count, size);
 }
 
+void *memory_take(size_t size) {
+    return must(malloc(size), 1, size);
+}
+
 void *memory_resize(void *block, size_t count, size_t size) {
     return must(reallocarray(block, count ? count : 1, size ? size : 1), count, size);
 }

@@ -16,6 +16,9 @@ void *memory_allocate(size_t count, size_t size, Error *error);
  */
 void *memory_need(size_t count, size_t size);
 
+/* `size` bytes, not zeroed, likewise: an allocator for libraries that do not bear the want of memory. */
+void *memory_take(size_t size);
+
 /* `block` resized to count × size bytes, the new part not zeroed; ends the program when there is no memory.
  */
 void *memory_resize(void *block, size_t count, size_t size);

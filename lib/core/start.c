@@ -19,17 +19,10 @@ static void hold_standard_descriptors(void) {
             return;
 }
 
-/* Jansson's failures would go unseen, and lose keys. */
-static void *take_for_json(size_t size) {
-    void *block = malloc(size);
-    if (!block) memory_end(1, size);
-    return block;
-}
-
 void start_program(const char *name) {
     log_open(name, LOG_NORMAL);
     hold_standard_descriptors();
-    json_set_alloc_funcs(take_for_json, free);
+    json_set_alloc_funcs(memory_take, free); /* else its failures would go unseen, and lose keys */
     memory_watch_new();
     cleanup_start();
     bus_error_watch();

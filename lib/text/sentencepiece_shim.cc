@@ -16,25 +16,40 @@ struct SentencePieceModel {
 namespace {
 
 /* While it lives, what is written to standard error is lost: the library reports there what it also returns.
- * So would be the message of the handler for want of memory; that is an exception meanwhile. */
+ * Want of memory must be reported all the same; the library does not bear it as an exception. */
 class QuietStandardError {
   public:
-    QuietStandardError() : kept(dup(STDERR_FILENO)), handler(std::set_new_handler(nullptr)) {
+    QuietStandardError() {
+        handler = std::set_new_handler(speak_again);
+        kept = dup(STDERR_FILENO);
         const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         if (kept >= 0 && nowhere >= 0) dup2(nowhere, STDERR_FILENO);
         if (nowhere >= 0) close(nowhere);
     }
     ~QuietStandardError() {
         std::set_new_handler(handler);
-        if (kept < 0) return;
-        dup2(kept, STDERR_FILENO);
-        close(kept);
+        speak();
     }
 
   private:
-    const int kept;
-    const std::new_handler handler;
+    static void speak() {
+        if (kept < 0) return;
+        dup2(kept, STDERR_FILENO);
+        close(kept);
+        kept = -1;
+    }
+    /* Called again, as the other handler, for the memory that is still missing. */
+    static void speak_again() {
+        speak();
+        std::set_new_handler(handler);
+    }
+
+    static int kept;
+    static std::new_handler handler;
 };
+
+int QuietStandardError::kept = -1;
+std::new_handler QuietStandardError::handler;
 
 bool refuse(char *message, const char *text) {
     std::snprintf(message, SENTENCEPIECE_MESSAGE, "%s", text);
@@ -46,8 +61,6 @@ template <class Call> bool guarded(char *message, Call call) {
     try {
         const sentencepiece::util::Status status = call();
         return status.ok() || refuse(message, status.error_message());
-    } catch (const std::bad_alloc &) {
-        return refuse(message, "out of memory");
     } catch (const std::exception &exception) {
         return refuse(message, exception.what());
     } catch (...) {

@@ -1,0 +1,47 @@
+# What is said about input of any kind stays on its line.
+
+load faults
+
+setup_file() { faults_data; }
+setup() { clear_outputs; }
+
+escape=$'\033'
+
+# plain COMMAND…: fails in one line, in which there is no control character.
+plain() {
+    ! "$@" > printed 2> messages < /dev/null
+    [ "$(wc -l < messages)" = 1 ]
+    ! tr -d '\n' < messages | LC_ALL=C grep -q '[[:cntrl:]]' || { cat -v messages; return 1; }
+}
+
+@test "control characters and line ends of input are escaped" {
+    plain pm-cat "out$escape[31m"
+    grep -qF 'out\x1b[31m' messages
+    plain pm-cat $'out\nabsent\r\t'
+    grep -qF 'out\x0aabsent\x0d\x09' messages
+    plain pm-cat $'out\u009b31m\x7f'
+    grep -qF 'out\xc2\x9b31m\x7f' messages
+    printf '{"a": \033]0;title\a}' > out.json
+    plain pm-synth encoder out.json -o out
+    jq '.model_type = "\n\t\u001b[31mred"' text.json > out.json
+    plain pm-synth encoder out.json -o out
+    printf 'a\033[1m\tuser of no item\n' > out.tsv
+    plain pm-eval --baseline popularity --users out.tsv --catalog items.tsv
+    plain pm-tokenize --bytes --no-such$'\n'option
+}
+
+@test "what is not ASCII stays as it is" {
+    plain pm-cat 'äöü…漢字'
+    grep -qF 'äöü…漢字' messages
+}
+
+@test "a pipe where a stream is read twice is refused" {
+    fails "standard input: not a regular file; it is read more than once, so a pipe will not do" \
+        bash -c 'cat tokens.pmt | pm-export -q - -o out.npz'
+    mkfifo out-fifo.pmt
+    for tool in "pm-export out-fifo.pmt -o out.npz" "pm-import --model out-fifo.pmt -o out.pmt"; do
+        fails "out-fifo.pmt: not a regular file" timeout 10 $tool
+    done
+    pm-export -q - -o out.npz < tokens.pmt
+    nothing_left out-fifo.pmt out.npz out.keys.tsv
+}
