@@ -29,7 +29,10 @@ ZipArchive *zip_archive_open(const char *path, Error *error) {
     if (!zip) {
         zip_error_t problem;
         zip_error_init_with_code(&problem, code);
-        error_set(error, "%s: not a whole zip file (%s)", path, zip_error_strerror(&problem));
+        if (code == ZIP_ER_MEMORY)
+            error_set(error, "%s: out of memory", path);
+        else
+            error_set(error, "%s: not a whole zip file (%s)", path, zip_error_strerror(&problem));
         zip_error_fini(&problem);
         return NULL;
     }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
+/* For an allocator of our own: without memory for its workers, libzstd 1.5 crashes. */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
 /* A frame ends with the record that makes it this large. */
@@ -256,6 +258,16 @@ static bool compress_large(FrameEncoder *encoder, const void *bytes, size_t size
     return true;
 }
 
+static void *take_memory(void *context, size_t size) {
+    (void)context;
+    return memory_take(size);
+}
+
+static void give_memory(void *context, void *block) {
+    (void)context;
+    free(block);
+}
+
 /* The size of the jobs decides on the bytes, the number of workers does not. */
 static bool prepare_large(FrameEncoder *encoder) {
     LargeFrame *large = &encoder->large;
@@ -269,7 +281,7 @@ static bool prepare_large(FrameEncoder *encoder) {
         {ZSTD_c_jobSize, JOB_BYTES},
     };
     if (large->context) return true;
-    large->context = ZSTD_createCCtx();
+    large->context = ZSTD_createCCtx_advanced((ZSTD_customMem){take_memory, give_memory, NULL});
     large->hash = XXH3_createState();
     large->packed_capacity = ZSTD_CStreamOutSize();
     large->packed = memory_need(large->packed_capacity, 1);
