@@ -68,3 +68,12 @@
     done < rows
     [ "$(ask TOWERS)" = "modal text-only image-only" ]
 }
+
+@test "each row of faults.md is a test" {
+    sed -n '/^| fault /,$p' "$PROJECT/formats/faults.md" | sed '1,2d; /^$/d' > "$BATS_TEST_TMPDIR/rows"
+    [ "$(wc -l < "$BATS_TEST_TMPDIR/rows")" -gt 15 ]
+    while IFS= read -r row; do
+        name=$(sed 's/ |$//; s/.*| //' <<< "$row")
+        grep -qF "@test \"$name\"" "$PROJECT"/tests/tools/faults*.bats || { echo "$name"; return 1; }
+    done < "$BATS_TEST_TMPDIR/rows"
+}
