@@ -25,7 +25,7 @@ done
 QUERY
     printf '#!/bin/sh\necho 1000\n' > bin/id
     chmod +x bin/*
-    export CUDA=0 ABSENT= PATH=$PWD/bin:$PATH
+    export CUDA=0 MPI=0 ABSENT= PATH=$PWD/bin:$PATH
     unset MAKEFLAGS MAKELEVEL
 }
 
