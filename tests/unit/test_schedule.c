@@ -69,5 +69,5 @@ static void test_towers(void) {
     json_decref(config);
 }
 
-RUN_TESTS(TEST(test_constant), TEST(test_step), TEST(test_cosine), TEST(test_linear), TEST(test_warmup), TEST(test_choices),
-          TEST(test_towers))
+RUN_TESTS(TEST(test_constant), TEST(test_step), TEST(test_cosine), TEST(test_linear), TEST(test_warmup),
+          TEST(test_choices), TEST(test_towers))
