@@ -168,7 +168,7 @@ FORCE:
 include tests/fuzz/fuzz.mk
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d)
+-include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d $(BUILD)/formats/examples/*.d)
 
 .PHONY: plugins
 plugins: $(PLUGINS)

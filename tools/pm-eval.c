@@ -4,7 +4,7 @@
 #include "model/lineage.h"
 #include "nn/backend/backend.h"
 
-static EvaluationRequest request = {.candidates = "kept", .unknown_items = "error"};
+static EvaluationRequest request = {.device = "cpu", .candidates = "kept", .unknown_items = "error"};
 static const char *split = "test", *cutoffs = "5,10,20";
 
 static Option options[] = {
@@ -76,6 +76,7 @@ static Option options[] = {
      .argument = "WHAT",
      .choices = "error|drop",
      .help = "unknown items of users: error, drop"},
+    OPTION_DEVICE(request.device),
     OPTION_ANY_MODEL(request.any_model),
     {0},
 };
@@ -84,9 +85,7 @@ static Program program = {
     .name = "pm-eval",
     .usage = "(--model M --items I | --baseline B --catalog C) --users USERS.tsv",
     .purpose = "Ranks every user's held-out item among all items, and prints HR@k and NDCG@k.",
-    .example =
-        "  pm-eval --model model.pmt --items items.pmt --users users.tsv --json |\n"
-        "      jq '.\"HR@10\"'",
+    .example = "  pm-eval --model model.pmt --items items.pmt --users users.tsv --json",
     .options = options,
     .version_details = backend_describe,
 };

@@ -3,7 +3,7 @@
 #include "model/lineage.h"
 #include "nn/backend/backend.h"
 
-static FuseRequest request = {.compute = "f32"};
+static FuseRequest request = {.device = "cpu", .compute = "f32"};
 
 static Option options[] = {
     {.name = "model",
@@ -21,6 +21,7 @@ static Option options[] = {
      .value = &request.image,
      .argument = "IMAGE.pmt",
      .help = "last hidden states of the images"},
+    OPTION_DEVICE(request.device),
     OPTION_ANY_MODEL(request.any_model),
     OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
     {0},

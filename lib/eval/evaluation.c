@@ -140,7 +140,11 @@ static bool report(const Evaluation *evaluation, Error *error) {
 
 static bool run(Evaluation *evaluation, Error *error) {
     const EvaluationRequest *request = evaluation->request;
-    const RankerFiles files = {request->model, request->items, request->catalog, request->any_model};
+    const RankerFiles files = {.model = request->model,
+                               .items = request->items,
+                               .catalog = request->catalog,
+                               .device = request->device,
+                               .any_model = request->any_model};
     return ranker_open(&evaluation->ranker, &files, error) && read_behaviours(evaluation, error) &&
            rank(evaluation, error) && (!ranks_writes(request->processes) || report(evaluation, error));
 }

@@ -10,6 +10,7 @@ typedef struct EvaluationRequest {
     const Ranks *processes;            /* each ranks a share of the users, and the first one reports */
     const char *model, *users, *items; /* a model over item vectors */
     const char *baseline, *catalog;    /* or a baseline over the items of a catalogue or a stream */
+    const char *device;                /* of the model: backend_find */
     const char *candidates, *unknown_items;
     Split split;
     Cutoffs cutoffs;

@@ -62,7 +62,7 @@ bool ranker_open(Ranker *ranker, const RankerFiles *files, Error *error) {
     *ranker = (Ranker){.files = *files, .settings = settings_default};
     if ((files->model && !load_model(ranker, error)) || !read_items(ranker, error)) return false;
     if (!files->items) return true;
-    const Backend *backend = backend_find("cpu", "f32", error);
+    const Backend *backend = backend_find(files->device, "f32", error);
     if (!backend) return false;
     ranker->tape = tape_create(backend, false);
     if (!files->model) return true;

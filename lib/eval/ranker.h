@@ -10,7 +10,8 @@
 /* Of the items there is one, a stream of vectors or a catalogue; a model (NULL: none) needs vectors. */
 typedef struct RankerFiles {
     const char *model, *items, *catalog;
-    bool any_model; /* vectors that another model is known to have made will do */
+    const char *device; /* of the user encoder and the scores: backend_find */
+    bool any_model;     /* vectors that another model is known to have made will do */
 } RankerFiles;
 
 typedef struct Ranker {

@@ -211,7 +211,7 @@ static bool encode_items(Job *job, Error *error) {
 
 static bool run(Job *job, const Program *program, Error *error) {
     const EncodeRequest *request = job->request;
-    const Backend *backend = backend_find("cpu", request->compute, error);
+    const Backend *backend = backend_find(job->request->device, request->compute, error);
     if (!backend ||
         !encode_source_open(&job->source, request->modality, request->input, &request->shard, error) ||
         !load_encoder(job, error) || !encode_source_check(&job->source, &job->config, error) ||

@@ -16,6 +16,7 @@ typedef struct EncodeRequest {
     int64_t blocks;              /* after how many to stop; −1: after the last */
     DType dtype;                 /* of the hidden states that are written */
     int level;                   /* of compression: stream_writer_set_level */
+    const char *device;          /* backend_find */
     const char *compute;         /* "f32" or "bf16": the matrix products */
 } EncodeRequest;
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static EncodeRequest request = {.blocks = -1};
+static EncodeRequest request = {.blocks = -1, .device = "cpu"};
 static const char *dtype = "f32", *shard;
 static int64_t level = FRAME_DEFAULT_LEVEL;
 
@@ -39,7 +39,8 @@ static Option options[] = {
      .value = &request.compute,
      .argument = "TYPE",
      .choices = "f32|bf16",
-     .help = "of the matrix products; without it: --dtype, if this processor can"},
+     .help = "of the matrix products; without it: --dtype, if the device can"},
+    OPTION_DEVICE(request.device),
     OPTION_SHARD(shard),
     OPTION_LEVEL(level),
     OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
@@ -58,7 +59,7 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
     if (!shard_parse(&request.shard, shard, &error)) options_wrong_usage(&program, "%s", error.message);
     request.modality = modality;
     request.level = (int)level;
-    if (!request.compute) request.compute = backend_has_bf16() ? dtype : "f32";
+    if (!request.compute) request.compute = backend_rounds(request.device) ? dtype : "f32";
     dtype_from_name(dtype, strlen(dtype), &request.dtype);
     if (encode_stream(&request, &program, &error)) return 0;
     log_error("%s", error.message);

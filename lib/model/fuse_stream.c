@@ -299,7 +299,7 @@ static bool check_makers(const Job *job, Error *error) {
 }
 
 static bool run(Job *job, const Program *program, Error *error) {
-    const Backend *backend = backend_find("cpu", job->request->compute, error);
+    const Backend *backend = backend_find(job->request->device, job->request->compute, error);
     if (!backend || !open_model(job, error)) return false;
     job->tape = tape_create(backend, false);
     parameter_set_move(job->recommender->parameters, backend);

@@ -8,6 +8,7 @@ typedef struct FuseRequest {
     const char *model, *text, *image; /* text and image as far as the model's tower reads them */
     bool any_model;                   /* hidden states that another model is known to have made will do */
     const char *output;               /* "-" or NULL: standard output */
+    const char *device;               /* backend_find */
     const char *compute;              /* "f32" or "bf16": the matrix products */
 } FuseRequest;
 

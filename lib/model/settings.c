@@ -1,6 +1,7 @@
 #include "model/settings.h"
 
 #include "core/memory.h"
+#include "nn/backend/backend.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -105,7 +106,7 @@ static const Setting table[] = {
     {"patience", OPTION_INTEGER, AT(patience), 0, 1000000, "N",
      .help = "stop after N epochs without a better one; 0: never"},
     {"seed", OPTION_INTEGER, AT(seed), 0, 9e15, "S", .help = "of initial values, order and dropout"},
-    {"device", OPTION_TEXT, AT(device), 0, 0, "NAME", .help = "where to compute: cpu", .choices = "cpu"},
+    {"device", OPTION_TEXT, AT(device), 0, 0, "NAME", .help = DEVICE_HELP},
     {"dtype", OPTION_TEXT, AT(dtype), 0, 0, "TYPE", .help = "of the matrix products: f32, bf16",
      .choices = "f32|bf16"},
 };

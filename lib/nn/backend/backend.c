@@ -5,19 +5,33 @@
 #include "nn/backend/cpu/onednn.h"
 #include "nn/backend/plugin.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool backend_has_bf16(void) {
     return onednn_has_bf16();
 }
 
+bool backend_rounds(const char *device) {
+    return plugin_knows(device) || backend_has_bf16();
+}
+
+static const char *describe_products(void) {
+    return onednn_has_bf16()     ? "f32 and bf16 by oneDNN"
+           : onednn_is_present() ? "f32 by oneDNN; no bf16 on this processor"
+                                 : "f32 by OpenBLAS; built without oneDNN, so no bf16";
+}
+
 const char *backend_describe(void) {
-    return onednn_has_bf16()     ? "matrix products: f32 and bf16 by oneDNN"
-           : onednn_is_present() ? "matrix products: f32 by oneDNN; no bf16 on this processor"
-                                 : "matrix products: f32 by OpenBLAS; built without oneDNN, so no bf16";
+    static char text[8192]; /* for a path */
+    const char *plugin = plugin_path_of_cuda();
+    snprintf(text, sizeof text, "matrix products: %s; --device cuda: %s", describe_products(),
+             plugin ? plugin : "no plug-in");
+    return text;
 }
 
 const Backend *backend_find(const char *device, const char *dtype, Error *error) {
+    if (!device) device = "cpu";
     if (plugin_knows(device)) return plugin_backend(device, dtype, error);
     if (strcmp(device, "cpu")) {
         error_set(error, "there is no device '%s'; there are cpu, cuda, cuda:N and cuda-on-host", device);

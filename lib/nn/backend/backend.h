@@ -59,17 +59,24 @@ static inline size_t backend_rows_at_once(const Backend *backend, size_t columns
     return rows < 256 ? 256 : rows;
 }
 
-/* The backend of a device ("cpu") for products in a dtype ("f32" or "bf16"). NULL with a message where this
- * processor or this build has none. */
+/* The entry of --device, which is spelled the same in every tool. */
+#define OPTION_DEVICE(device)                                                                                \
+    { .name = "device", .kind = OPTION_TEXT, .value = &(device), .argument = "NAME", .help = DEVICE_HELP }
+#define DEVICE_HELP "where to compute: cpu, cuda, cuda:N"
+
+/* The backend of a device for products in a dtype ("f32" or "bf16"): "cpu" or NULL; "cuda" or "cuda:N", a
+ * card; or "cuda-on-host", the card's kernels on the processor. NULL with a message where this machine or
+ * this build has none. */
 const Backend *backend_find(const char *device, const char *dtype, Error *error);
 
 /* Products in f32, on any processor. */
 extern const Backend backend_cpu;
 
-/* Whether backend_find knows bf16 here. */
+/* Whether backend_find knows bf16 on this processor, and on a device. */
 bool backend_has_bf16(void);
+bool backend_rounds(const char *device);
 
-/* What computes the products here, in a line for --version. */
+/* What computes the products here, and whether there is a plug-in for cards, in a line for --version. */
 const char *backend_describe(void);
 
 #endif

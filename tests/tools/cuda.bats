@@ -1,0 +1,114 @@
+# --device: the kernels of a card, on the processor (cuda-on-host) or, with PM_TEST_DEVICE=cuda, on a card.
+
+load small_data
+load python
+
+setup_file() { small_data; }
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    rm -rf out*
+    device=${PM_TEST_DEVICE:-cuda-on-host}
+    golden=$PROJECT/tests/golden/runs
+}
+
+# run_golden RUN EPOCHS: trains as the released code did, and says the losses.
+run_golden() {
+    local run=$golden/$1 streams=()
+    pm-import -q --model "$run/init.safetensors" --config "$run/config.json" -o out-init.pmt
+    for side in text image; do
+        [[ $1 = modal* || $1 = $side* ]] || continue
+        pm-import -q --items "$run/items.tsv" --hidden ${side}_hidden \
+            $([ $side = text ] && echo --mask text_mask) "$run/features.safetensors" -o out-$side.pmt
+        streams+=(--$side out-$side.pmt)
+    done
+    pm-train-user -q --device "$device" --users "$run/users.tsv" "${streams[@]}" --init out-init.pmt \
+        --config "$run/config.json" --epochs "$2" --keep last --log out.jsonl -o out-model.pmt
+    pm-fuse -q --device "$device" --model out-init.pmt "${streams[@]}" -o out-items.pmt
+    pm-eval -q --device "$device" --model out-init.pmt --users "$run/users.tsv" --items out-items.pmt \
+        --split valid --ranks out-ranks.tsv > out-figures
+}
+
+@test "golden runs of the released code: losses, and ranks of all users" {
+    for run in text-only-sasrec modal-merge_attn-sasrec; do
+        run_golden $run 10
+        jq -r 'select(.step) | .loss' out.jsonl | paste - <(head -n 10 "$golden/$run/losses.tsv") |
+            awk '{ d = $1 / $2 - 1 } d > 1e-4 || d < -1e-4 { print; wrong = 1 } END { exit wrong || NR != 10 }'
+        [ "$(cut -f 2 out-ranks.tsv | paste -sd ' ')" = "$(awk -F '\t' '$1 == "init" && $2 == "valid" { print $3 }' "$golden/$run/ranks.tsv")" ]
+        rm -f out*
+    done
+}
+
+# close_to LIMIT A B: two streams of hidden states differ nowhere by more.
+close_to() {
+    pm-export -q "$2" -o out-a.npz
+    pm-export -q "$3" -o out-b.npz
+    "$python" - "$1" << 'END'
+import sys
+import numpy as np
+a, b = np.load("out-a.npz"), np.load("out-b.npz")
+worst = max(float(np.abs(a[k].astype(np.float64) - b[k]).max()) for k in a)
+print("largest difference", worst)
+sys.exit(sorted(a) != sorted(b) or not worst <= float(sys.argv[1]))
+END
+}
+
+@test "encoders give the states of the processor, in f32 and rounded to bf16" {
+    need_python
+    for side in text image; do
+        input=$([ $side = text ] && echo tokens.pmt || echo images.lmdb)
+        pm-encode-$side -q --encoder $side-encoder.pmt -o out-cpu.pmt $input
+        pm-encode-$side -q --encoder $side-encoder.pmt --device "$device" -o out-device.pmt $input
+        close_to 1e-4 out-device.pmt out-cpu.pmt
+        pm-encode-$side -q --encoder $side-encoder.pmt --device "$device" --compute bf16 -o out-bf16.pmt $input
+        close_to 0.1 out-bf16.pmt out-cpu.pmt
+        ! cmp -s out-bf16.pmt out-device.pmt
+        rm -f out*
+    done
+}
+
+@test "training of whole encoders, with dropout, is the processor's; twice the same bytes" {
+    for where in cpu "$device" "$device"; do
+        train --device "$where" --dropout 0.1 --seed 3 --log out-$where.jsonl -o out-$where.pmt
+        [ ! -e out-first.pmt ] || cmp out-first.pmt "out-$where.pmt"
+        [ "$where" = cpu ] || cp "out-$where.pmt" out-first.pmt
+        jq 'select(.step) | .loss' out-$where.jsonl > out-losses-$where
+    done
+    paste out-losses-cpu "out-losses-$device" | awk '{ d = $1 / $2 - 1 } d > 1e-4 || d < -1e-4 { exit 1 } END { exit !NR }'
+}
+
+@test "what is missing for a card is said in a line, and nothing is written" {
+    if command -v nvidia-smi > /dev/null && nvidia-smi > /dev/null 2>&1; then skip "there is a card"; fi
+    refuses '--device cuda: ' -- pm-encode-text --device cuda --encoder text-encoder.pmt -o out.pmt tokens.pmt
+    grep -qE 'no plug-in pm-cuda.so in|cannot be loaded|no NVIDIA driver|driver finds no card' out.stderr
+    mkdir -p out/bin
+    cp "$(command -v pm-encode-text)" out/bin
+    refuses 'no plug-in pm-cuda.so' -- out/bin/pm-encode-text --device cuda:1 --encoder text-encoder.pmt tokens.pmt
+    refuses "no device 'gpu'" cuda-on-host -- pm-encode-text --device gpu --encoder text-encoder.pmt tokens.pmt
+    refuses "no device 'cuda:x'" -- pm-encode-text --device cuda:x --encoder text-encoder.pmt tokens.pmt
+}
+
+@test "a plug-in of another build is refused" {
+    mkdir -p out/bin out/lib
+    cp "$(command -v pm-encode-text)" out/bin
+    echo 'unsigned pm_backend_version = 1; void *pm_backend_open(void) { return 0; }' > out/plugin.c
+    gcc -shared -fPIC out/plugin.c -o out/lib/pm-cuda-on-host.so
+    refuses 'not of the same build' -- out/bin/pm-encode-text --device cuda-on-host --encoder text-encoder.pmt tokens.pmt
+}
+
+@test "a step waits for the card twice, for its loss and for the norm of its gradients" {
+    [ "$device" = cuda-on-host ] || skip "counted on the processor"
+    waits() { # BATCH-SIZE: in an epoch
+        PM_CUDA_COUNTS=1 train --device cuda-on-host --epochs 1 --batch-size "$1" -o out-model.pmt 2>&1 | jq .waits
+    }
+    few=$(waits 30) many=$(waits 3)
+    [ $((many - few)) -le 18 ]
+}
+
+@test "the kernels for cards spill no registers" {
+    shopt -s nullglob
+    listed=("$(dirname "$(command -v pm-encode-text)")"/../cuda/lib/nn/backend/cuda/*.ptxas)
+    [ ${#listed[@]} -gt 0 ] || skip "built without CUDA"
+    grep -h -B 1 'spill stores' "${listed[@]}" | grep -B 1 '[1-9][0-9]* bytes spill' && return 1
+    grep -qh ' 0 bytes spill stores' "${listed[@]}"
+}
