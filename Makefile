@@ -337,6 +337,13 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libpm.a
 
 units: $(BUILD)/bench/jobs $(BUILD)/bench/operators
 
+# Both need a card; without one they say what is missing.
+.PHONY: test-cuda bench-cuda
+test-cuda: all units ## on an NVIDIA card: kernels, golden runs, compute-sanitizer
+	tests/cuda/run $(BUILD)
+bench-cuda: all $(BUILD)/bench/jobs ## on an NVIDIA card: the jobs of the benchmark, and their share of its product rate
+	tests/cuda/bench $(BUILD)
+
 .PHONY: bench
 bench: all $(BUILD)/bench/jobs $(BUILD)/bench/operators ## each job against PyTorch (python3-torch): build/bench/results.tsv
 	@rm -rf $(BUILD)/bench/data

@@ -23,12 +23,13 @@
 enum { ITEMS = 3168, USERS = 5755, IMAGE_TOKENS = 50, ENCODED_TEXTS = 128, ENCODED_IMAGES = 32 };
 
 static struct {
-    const char *dtype;
+    const char *device, *dtype;
     const char *images;
     int64_t repeats, dim, length, batch;
-} arguments = {"f32", NULL, 3, 64, 20, 0};
+} arguments = {"cpu", "f32", NULL, 3, 64, 20, 0};
 
 static Option options[] = {
+    OPTION_DEVICE(arguments.device),
     {.name = "dtype",
      .kind = OPTION_TEXT,
      .value = &arguments.dtype,
@@ -104,15 +105,25 @@ static void print_times(const char *name, const double *times) {
     printf("]");
 }
 
+/* What is queued on a device is done when something of it has been read. */
+static void wait_for_device(float *memory) {
+    float value;
+    products->memory->download(sizeof value, memory, &value);
+}
+
 static void measure(const char *job, size_t units, void (*work)(void *), void *context) {
     double *cpu = memory_need((size_t)arguments.repeats, sizeof *cpu);
     double *wall = memory_need((size_t)arguments.repeats, sizeof *wall);
+    float *waited = products->memory->take(sizeof *waited);
+    products->memory->fill(1, 0, waited);
     work(context);
     work(context); /* the arena is one block from here on */
+    wait_for_device(waited);
     flop = 0;
     for (int64_t i = 0; i < arguments.repeats; i++) {
         const double cpu_start = seconds(CLOCK_PROCESS_CPUTIME_ID), start = seconds(CLOCK_MONOTONIC);
         work(context);
+        wait_for_device(waited);
         cpu[i] = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
         wall[i] = seconds(CLOCK_MONOTONIC) - start;
     }
@@ -121,6 +132,7 @@ static void measure(const char *job, size_t units, void (*work)(void *), void *c
     print_times("cpu", cpu);
     print_times("wall", wall);
     printf("}\n");
+    products->memory->release(waited, sizeof *waited);
     free(cpu);
     free(wall);
 }
@@ -256,6 +268,7 @@ static void time_step(const char *job, Tape *tape, int trained) {
     }
     step.recommender = need(recommender_create(&settings, &inputs, &error), &error);
     parameter_set_initialise(step.recommender->parameters, 1);
+    parameter_set_move(step.recommender->parameters, tape->backend);
     parameter_set_make_trainable(step.recommender->parameters);
     optimizer_create(&step.optimizer, step.recommender->parameters);
     measure(job, step.rows.users, run_step, &step);
@@ -300,6 +313,7 @@ static void time_encoding(const char *job, Tape *tape, bool text) {
     uint64_t state = 4;
     e.encoder = encoder_create(set, config, "", ENCODER_FROM_INPUT, config->blocks);
     parameter_set_initialise(set, 1);
+    parameter_set_move(set, tape->backend);
     e.ids = memory_need(e.count * 50, sizeof *e.ids);
     for (size_t i = 0; i < e.count * 50; i++)
         e.ids[i] = 5 + (uint32_t)(19000 * draw(&state));
@@ -403,12 +417,16 @@ static void time_limit(const char *job, Tape *tape) {
     Limit limit = {.tape = tape};
     for (size_t i = 0; i < 3; i++) {
         limit.inputs[i] = tape_tensor(tape, 1600, sizes[i][1], false);
-        fill(limit.inputs[i]->value, 1600 * sizes[i][1], i);
+        float *values = memory_need(1600 * sizes[i][1], sizeof *values);
+        fill(values, 1600 * sizes[i][1], i);
+        tape->backend->memory->upload(1600 * sizes[i][1] * sizeof *values, values, limit.inputs[i]->value);
+        free(values);
         limit.weights[i] =
             parameter_add(set, GROUP_REST, INITIAL_NORMAL, sizes[i][0], sizes[i][1], "weight%zu", i);
     }
     parameter_set_initialise(set, 1);
-    limit.result = memory_need(1600 * 3072, sizeof(float));
+    parameter_set_move(set, tape->backend);
+    limit.result = tape->backend->memory->take(1600 * 3072 * sizeof(float));
     measure(job, 1, run_limit, &limit);
 }
 
@@ -417,7 +435,7 @@ int main(int argc, char **argv) {
     Error error;
     if (first + 1 != argc) options_wrong_usage(&program, "name one job");
     const char *job = argv[first];
-    products = need((void *)backend_find("cpu", arguments.dtype, &error), &error);
+    products = need((void *)backend_find(arguments.device, arguments.dtype, &error), &error);
     Backend counting = *products;
     counting.matmul = count_and_multiply;
     Tape *tape = tape_create(&counting, !strstr(job, "encode"));

@@ -1,5 +1,6 @@
 #include "fibers.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -119,9 +120,8 @@ struct Warp {
     uint64_t words[2][LANES][FIBERS_MOST_WORDS];
 };
 
-/* Takes an element drawn at random away. */
-template <typename T> T draw(std::vector<T> &from, uint64_t bits) {
-    const size_t i = static_cast<size_t>(bits % from.size());
+/* Takes an element away. */
+template <typename T> T take(std::vector<T> &from, size_t i) {
     T drawn = from[i];
     from[i] = from.back();
     from.pop_back();
@@ -160,6 +160,10 @@ class Machine {
         z = (z ^ z >> 27) * 0x94d049bb133111ebu;
         return z ^ z >> 31;
     }
+    template <typename T> T draw(std::vector<T> &from) {
+        return take(from, static_cast<size_t>(random() % from.size()));
+    }
+    Fiber *next_ready();
 
     Place scheduler_;
     std::vector<std::unique_ptr<Fiber>> fibers_;
@@ -169,6 +173,7 @@ class Machine {
     Gate block_;
     std::vector<std::unique_ptr<Warp>> warps_;
     uint64_t random_ = 0;
+    bool hurries_ = false; /* in this block */
     void (*body_)(void *) = nullptr;
     void *context_ = nullptr;
 };
@@ -179,6 +184,7 @@ void Machine::run_block(dim3 index, size_t shared, uint64_t seed, void (*body)(v
     const unsigned count = blockDim.x * blockDim.y * blockDim.z;
     blockIdx = index;
     random_ = seed;
+    hurries_ = random() & 1;
     body_ = body;
     context_ = context;
     std::memset(dynamic_shared, 0xff, shared);
@@ -217,7 +223,7 @@ void Machine::fiber_main() {
 
 void Machine::run_threads() {
     while (!unstarted_.empty() && (ready_.empty() || random() & 1))
-        run_thread(draw(unstarted_, random()));
+        run_thread(draw(unstarted_));
 }
 
 void Machine::run_thread(unsigned thread) {
@@ -241,7 +247,17 @@ void Machine::wait_at(Gate &gate, bool exchanges) {
     go_on();
 }
 
+/* In every other block warps run far ahead of each other: what waited last goes on first, warp by warp. */
+Fiber *Machine::next_ready() {
+    return hurries_ ? take(ready_, ready_.size() - 1) : draw(ready_);
+}
+
 void Machine::open(Gate &gate) {
+    const unsigned order = static_cast<unsigned>(random() % LANES);
+    if (hurries_)
+        std::sort(gate.waiting.begin(), gate.waiting.end(), [order](const Fiber *a, const Fiber *b) {
+            return (a->thread / LANES ^ order) < (b->thread / LANES ^ order);
+        });
     ready_.insert(ready_.end(), gate.waiting.begin(), gate.waiting.end());
     gate.waiting.clear();
 }
@@ -251,7 +267,7 @@ void Machine::go_on() {
     if (!unstarted_.empty() && (ready_.empty() || random() & 1)) {
         go_to(take_fiber());
     } else if (!ready_.empty()) {
-        go_to(draw(ready_, random()));
+        go_to(next_ready());
     } else {
         running_->place.go_to(scheduler_);
     }
