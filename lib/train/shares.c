@@ -44,8 +44,10 @@ UserRows shares_inputs(const BatchShares *shares, const UserRows *all, Tape *tap
 
 void shares_losses(const Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS], const Tensor *total,
                    double sums[OBJECTIVE_MOST_PARTS + 1]) {
+    const bool has_parts =
+        trainer->recommender->objective.count > 1; /* or else a card need not be waited for */
     for (size_t i = 0; i < OBJECTIVE_MOST_PARTS; i++)
-        sums[i] = losses[i] ? (double)*tape_read(trainer->tape, losses[i]) : NAN;
+        sums[i] = has_parts && losses[i] ? (double)*tape_read(trainer->tape, losses[i]) : NAN;
     sums[OBJECTIVE_MOST_PARTS] = (double)*tape_read(trainer->tape, total);
     ranks_sum_doubles(trainer->options.ranks, OBJECTIVE_MOST_PARTS + 1, sums);
 }

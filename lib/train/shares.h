@@ -15,7 +15,7 @@ UserRows shares_inputs(const BatchShares *shares, const UserRows *all, Tape *tap
 size_t shares_first_position(const BatchShares *shares, const UserRows *all);
 
 /* The losses of all parts of the objective, and their sum behind them, added up over the ranks; NAN where the
- * batch gave a part nothing. */
+ * batch gave a part nothing, and for a part that is the only one. */
 void shares_losses(const Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS], const Tensor *total,
                    double sums[OBJECTIVE_MOST_PARTS + 1]);
 
