@@ -33,14 +33,20 @@ static bool scratch_error(Error *error, const char *what) {
                            what, scratch_folder());
 }
 
-static int open_scratch(Error *error) {
+/* Where a file system has none without a name. */
+static int open_named_scratch(void) {
     char *path = memory_format("%s/pm-scratch.XXXXXX", scratch_folder());
-    const int descriptor = mkostemp(path, O_CLOEXEC);
-    if (descriptor < 0)
-        scratch_error(error, "create");
-    else
-        unlink(path);
+    const int descriptor = mkostemp(path, O_CLOEXEC), number = errno;
+    if (descriptor >= 0) unlink(path);
     free(path);
+    errno = number;
+    return descriptor;
+}
+
+static int open_scratch(Error *error) {
+    int descriptor = open(scratch_folder(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (descriptor < 0) descriptor = open_named_scratch();
+    if (descriptor < 0) scratch_error(error, "create");
     return descriptor;
 }
 
