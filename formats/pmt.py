@@ -12,10 +12,13 @@ As a module:
 numpy has no bf16; such tensors are arrays of dtype pmt.BF16, for to_float and from_float.
 """
 import argparse
+import contextlib
 import copy
+import fcntl
 import json
 import math
 import os
+import re
 import secrets
 import signal
 import struct
@@ -525,6 +528,28 @@ def output_target(path):
     return path, os.path.isfile(path) or not os.path.exists(path)
 
 
+def lock(file):
+    """Locks a file until it is closed; False when another writer took it for one that was left."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks here: nobody else has them either
+        pass
+    return os.fstat(file.fileno()).st_nlink > 0
+
+
+def remove_left(folder, name):
+    """Removes what writers of this file had not finished when they were killed: nobody holds it locked."""
+    with os.scandir(folder) as entries:
+        files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+    for entry in files:
+        if re.fullmatch(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}", entry.name):
+            with contextlib.suppress(OSError), open(entry.path, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(entry.path)
+
+
 class Output:
     """A file that appears under its name at commit, or something that is written in place: a device, a pipe, a
     descriptor (/dev/stdout), and "-", standard output."""
@@ -544,8 +569,11 @@ class Output:
 
     def _begin(self, target):
         folder, name = os.path.split(target)
-        self._path, self._partial = target, os.path.join(folder, f".{name}.{secrets.token_hex(8)}")
-        self.file = open(self._partial, "xb")
+        remove_left(folder or ".", name)
+        self._path, self.file = target, None
+        while not self.file or not lock(self.file):
+            self._partial = os.path.join(folder, f".{name}.{secrets.token_hex(8)}")
+            self.file = open(self._partial, "xb")
         if os.path.exists(target):
             os.chmod(self._partial, os.stat(target).st_mode & 0o7777)
 

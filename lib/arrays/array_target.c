@@ -19,3 +19,12 @@ bool output_array_put(OutputFile *file, const OutputArray *array, size_t index, 
     }
     return true;
 }
+
+bool array_target_write(const ArrayTarget *target, const char *path, const OutputArray *arrays, size_t count,
+                        ArraySupply supply, Error *error) {
+    OutputFile *file = output_file_open(path, error);
+    if (!file) return false;
+    if (target->write(file, arrays, count, supply, error)) return output_file_commit(file, error);
+    output_file_abandon(file);
+    return false;
+}

@@ -1,7 +1,8 @@
-/* Writes named arrays into safetensors, .npz and .npy files, which appear when they are complete. */
+/* Writes named arrays into safetensors, .npz and .npy files. */
 #ifndef ARRAYS_ARRAY_WRITER_H
 #define ARRAYS_ARRAY_WRITER_H
 
+#include "core/file.h"
 #include "stream/record.h"
 
 typedef struct OutputArray {
@@ -22,13 +23,17 @@ typedef struct ArraySupply {
 size_t output_array_bytes(const OutputArray *array);
 
 /* A kind of file to write. Names that are no UTF-8 cannot stand in safetensors and are an error; a .npy holds
- * one array without its name. */
+ * one array without its name. The caller commits what was written. */
 typedef struct ArrayTarget {
     const char *ending;
     bool has_bf16, holds_one;
-    bool (*write)(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
+    bool (*write)(OutputFile *file, const OutputArray *arrays, size_t count, ArraySupply supply,
                   Error *error);
 } ArrayTarget;
+
+/* The whole of it: a file that appears when it is complete. */
+bool array_target_write(const ArrayTarget *target, const char *path, const OutputArray *arrays, size_t count,
+                        ArraySupply supply, Error *error);
 
 extern const ArrayTarget safetensors_target, npz_target, npy_target;
 

@@ -1,7 +1,6 @@
 #include "arrays/npy_rows.h"
 
 #include "arrays/npy_header.h"
-#include "core/file.h"
 #include "core/memory.h"
 
 struct NpyRows {
@@ -35,7 +34,7 @@ void npy_rows_add(NpyRows *file, const float *rows, size_t count) {
     file->count += count;
 }
 
-bool npy_rows_commit(NpyRows *file, Error *error) {
+OutputFile *npy_rows_finish(NpyRows *file, Error *error) {
     char header[NPY_HEADER_LIMIT];
     OutputFile *output = file->file;
     FILE *stream = output_file_stream(output);
@@ -46,9 +45,9 @@ bool npy_rows_commit(NpyRows *file, Error *error) {
     if (fine && (fseek(stream, 0, SEEK_SET) || fwrite(header, 1, size, stream) != size))
         fine = error_set_errno(error, "cannot write %s", output_file_name(output));
     free(file);
-    if (fine) return output_file_commit(output, error);
+    if (fine) return output;
     output_file_abandon(output);
-    return false;
+    return NULL;
 }
 
 void npy_rows_abandon(NpyRows *file) {

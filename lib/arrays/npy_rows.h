@@ -2,20 +2,20 @@
 #ifndef ARRAYS_NPY_ROWS_H
 #define ARRAYS_NPY_ROWS_H
 
-#include "core/error.h"
+#include "core/file.h"
 
 #include <stddef.h>
 
 typedef struct NpyRows NpyRows;
 
-/* The file appears at npy_rows_commit. It must be a regular one, since its header is written last. */
+/* It must be a regular file, since its header is written last. */
 NpyRows *npy_rows_open(const char *path, size_t width, Error *error);
 
-/* rows[count, width]; a failure to write is told by npy_rows_commit. */
+/* rows[count, width]; a failure to write is told when the file is committed. */
 void npy_rows_add(NpyRows *file, const float *rows, size_t count);
 
-/* Frees `file` either way. */
-bool npy_rows_commit(NpyRows *file, Error *error);
+/* The complete file, to be committed. Frees `file` either way. */
+OutputFile *npy_rows_finish(NpyRows *file, Error *error);
 void npy_rows_abandon(NpyRows *file);
 
 #endif

@@ -186,10 +186,8 @@ static bool write_archive(FILE *stream, Entry *entries, size_t count, Error *err
     return fine;
 }
 
-static bool npz_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
+static bool npz_write(OutputFile *file, const OutputArray *arrays, size_t count, ArraySupply supply,
                       Error *error) {
-    OutputFile *file = output_file_open(path, error);
-    if (!file) return false;
     Entry *entries = memory_need(count, sizeof *entries);
     for (size_t i = 0; i < count; i++) {
         entries[i].array = &arrays[i];
@@ -202,9 +200,7 @@ static bool npz_write(const char *path, const OutputArray *arrays, size_t count,
     const bool fine = write_archive(output_file_stream(file), entries, count, error) ||
                       error_prefix(error, "%s: ", output_file_name(file));
     free(entries);
-    if (fine) return output_file_commit(file, error);
-    output_file_abandon(file);
-    return false;
+    return fine;
 }
 
 const ArrayTarget npz_target = {.ending = ".npz", .write = npz_write};

@@ -35,21 +35,18 @@ static char *build_header(const char *path, const OutputArray *arrays, size_t co
     return text;
 }
 
-static bool safetensors_write(const char *path, const OutputArray *arrays, size_t count, ArraySupply supply,
+static bool safetensors_write(OutputFile *file, const OutputArray *arrays, size_t count, ArraySupply supply,
                               Error *error) {
     uint64_t length;
-    char *header = build_header(path, arrays, count, &length, error);
-    OutputFile *file = header ? output_file_open(path, error) : NULL;
-    bool fine = file != NULL;
-    if (fine && (fwrite(&length, sizeof length, 1, output_file_stream(file)) != 1 ||
-                 fwrite(header, 1, (size_t)length, output_file_stream(file)) != length))
-        fine = error_set_errno(error, "cannot write %s", output_file_name(file));
+    char *header = build_header(output_file_name(file), arrays, count, &length, error);
+    if (!header) return false;
+    bool fine = fwrite(&length, sizeof length, 1, output_file_stream(file)) == 1 &&
+                fwrite(header, 1, (size_t)length, output_file_stream(file)) == length;
+    if (!fine) error_set_errno(error, "cannot write %s", output_file_name(file));
     free(header);
     for (size_t i = 0; i < count && fine; i++)
         fine = output_array_put(file, &arrays[i], i, supply, error);
-    if (fine) return output_file_commit(file, error);
-    output_file_abandon(file);
-    return false;
+    return fine;
 }
 
 const ArrayTarget safetensors_target = {

@@ -22,7 +22,7 @@ bool export_images(const ExportRequest *request, Error *error);
 char *export_keys_path(const char *output);
 
 /* Writes the arrays, and beside them the keys, a line each, as NAME.keys.tsv, where the output is NAME and an
- * ending. The keys appear last: new ones never stand beside old arrays. */
+ * ending. Keys of other arrays never stand beside them. */
 bool export_with_keys(const ExportRequest *request, const OutputArray *arrays, size_t count,
                       ArraySupply supply, const NameTable *keys, Error *error);
 

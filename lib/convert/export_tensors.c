@@ -86,8 +86,8 @@ bool export_tensors(const ExportRequest *request, Error *error) {
     bool fine = survey(&export, request->input, error);
     export.reader = fine ? stream_reader_open(request->input, error) : NULL;
     fine = export.reader &&
-           request->target->write(request->output, export.arrays, name_table_count(export.names),
-                                  (ArraySupply){next_tensor, &export}, error);
+           array_target_write(request->target, request->output, export.arrays, name_table_count(export.names),
+                              (ArraySupply){next_tensor, &export}, error);
     if (fine) log_report("%zu tensors", name_table_count(export.names));
     stream_reader_close(export.reader);
     name_table_destroy(export.names);

@@ -1,15 +1,14 @@
 #include "core/file.h"
 
 #include "core/cleanup.h"
+#include "core/hidden_file.h"
 #include "core/memory.h"
 #include "core/output_target.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 struct OutputFile {
@@ -29,19 +28,8 @@ static bool cannot_write(const OutputFile *file, Error *error) {
     return error_set_errno(error, "cannot write %s", output_file_name(file));
 }
 
-/* Beside the target, hidden, and a name that nobody else has. */
-static char *unused_name(const char *target) {
-    const char *slash = strrchr(target, '/');
-    char *folder = folder_of(target);
-    uint64_t number = 0;
-    if (getrandom(&number, sizeof number, 0) < 0) number = (uint64_t)getpid();
-    char *name = memory_format("%s/.%.200s.%016" PRIx64, folder, slash ? slash + 1 : target, number);
-    free(folder);
-    return name;
-}
-
 static void take_name(OutputFile *file) {
-    file->temporary = unused_name(file->target.path);
+    file->temporary = hidden_file_name(file->target.path);
     cleanup_add(file->temporary);
 }
 
@@ -57,17 +45,32 @@ static void remove_temporary(OutputFile *file) {
     drop_name(file);
 }
 
-static int open_kept(OutputFile *file, Error *error) {
-    file->temporary = memory_format("%s.part", file->target.path);
-    const int descriptor = open(file->temporary, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-    if (descriptor < 0) {
-        error_set_errno(error, "cannot write %s", file->temporary);
-    } else if (flock(descriptor, LOCK_EX | LOCK_NB)) {
-        error_set(error, "%s: another program is writing it", file->temporary);
+/* Locked, unless somebody else holds it; what was given its final name meanwhile is left alone. */
+static int open_part(const char *path) {
+    for (;;) {
+        struct stat opened, named;
+        const int descriptor = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+        if (descriptor < 0) return -1;
+        const bool locked = !flock(descriptor, LOCK_EX | LOCK_NB);
+        if (locked && !fstat(descriptor, &opened) && !stat(path, &named) && is_same_inode(&opened, &named))
+            return descriptor;
+        const int number = errno;
         close(descriptor);
-        return -1;
+        errno = number;
+        if (!locked) return -1;
     }
-    return descriptor;
+}
+
+static int open_kept(OutputFile *file, Error *error) {
+    hidden_files_remove_left(file->target.path);
+    file->temporary = memory_format("%s.part", file->target.path);
+    const int descriptor = open_part(file->temporary);
+    if (descriptor >= 0) return descriptor;
+    if (errno == EWOULDBLOCK)
+        error_set(error, "%s: another program is writing it", file->temporary);
+    else
+        error_set_errno(error, "cannot write %s", file->temporary);
+    return -1;
 }
 
 /* Whether a file that was made without a name cannot get one later, as a probe found. */
@@ -80,6 +83,7 @@ static int open_unnamed(OutputFile *file) {
     int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     free(folder);
     if (descriptor < 0) return -1;
+    hidden_file_lock(descriptor); /* before it has a name */
     snprintf(file->unnamed, sizeof file->unnamed, "/proc/self/fd/%d", descriptor);
     if (!access(file->unnamed, F_OK)) return descriptor;
     close(descriptor);
@@ -93,14 +97,19 @@ static bool give_name(OutputFile *file) {
 }
 
 static int open_named(OutputFile *file) {
-    take_name(file);
-    const int descriptor = open(file->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
-    if (descriptor < 0) drop_name(file);
-    return descriptor;
+    for (;;) {
+        take_name(file);
+        const int descriptor = open(file->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+        if (descriptor >= 0 && hidden_file_lock(descriptor)) return descriptor;
+        drop_name(file);
+        if (descriptor < 0) return -1;
+        close(descriptor); /* another writer was quicker, and removes it */
+    }
 }
 
 /* What is replaced keeps its mode and, where that is allowed, its owner. */
 static int open_beside(OutputFile *file) {
+    hidden_files_remove_left(file->target.path);
     int descriptor = open_unnamed(file);
     if (descriptor < 0) descriptor = open_named(file);
     if (descriptor < 0 || !file->target.exists) return descriptor;
@@ -210,7 +219,7 @@ static bool name_unnamed(OutputFile *file) {
     if (!file->target.exists &&
         !linkat(AT_FDCWD, file->unnamed, AT_FDCWD, file->target.path, AT_SYMLINK_FOLLOW))
         return true;
-    return give_name(file);
+    return file->temporary || give_name(file);
 }
 
 /* So that a power failure does not bring the old file back. Not every file system has this. */
@@ -256,6 +265,25 @@ bool output_file_commit(OutputFile *file, Error *error) {
     remove_temporary(file);
     output_file_free(file);
     return fine;
+}
+
+/* Whether all is done that may fail for want of room. */
+static bool make_ready(OutputFile *file, Error *error) {
+    if (!output_file_flush(file, error)) return false;
+    const bool needs_name = is_beside(file) && *file->unnamed && file->target.exists;
+    return !needs_name || give_name(file) || cannot_write(file, error);
+}
+
+static bool remove_target(OutputFile *file, Error *error) {
+    return !is_beside(file) || !unlink(file->target.path) || errno == ENOENT || cannot_write(file, error);
+}
+
+bool output_file_commit_pair(OutputFile *first, OutputFile *second, Error *error) {
+    const bool ready = make_ready(first, error) && make_ready(second, error) && remove_target(second, error);
+    if (ready && output_file_commit(first, error)) return output_file_commit(second, error);
+    if (!ready) output_file_abandon(first);
+    output_file_abandon(second);
+    return false;
 }
 
 void output_file_abandon(OutputFile *file) {

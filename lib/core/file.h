@@ -37,6 +37,10 @@ bool output_file_flush(OutputFile *file, Error *error);
  * Frees `file` either way. */
 bool output_file_commit(OutputFile *file, Error *error);
 
+/* Commits two files of which the second is read beside the first. The old second goes before the first is
+ * replaced, so that whatever fails, it never stands beside another first. */
+bool output_file_commit_pair(OutputFile *first, OutputFile *second, Error *error);
+
 /* Removes what was written (of standard output, what is not yet flushed stays unwritten). NULL is allowed. */
 void output_file_abandon(OutputFile *file);
 

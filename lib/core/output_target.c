@@ -24,7 +24,7 @@ static bool is_in_proc(const char *folder) {
     return !statfs(folder, &system) && system.f_type == PROC_SUPER_MAGIC;
 }
 
-static bool is_same_inode(const struct stat *one, const struct stat *other) {
+bool is_same_inode(const struct stat *one, const struct stat *other) {
     return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 

@@ -26,6 +26,8 @@ void output_target_free(OutputTarget *target);
 /* Whether both are one file, also one that is not there yet. Devices and pipes may serve twice. */
 bool output_target_is_same(const OutputTarget *one, const OutputTarget *other);
 
+bool is_same_inode(const struct stat *one, const struct stat *other);
+
 /* The folder of a path, "." for a bare name. To be freed. */
 char *folder_of(const char *path);
 

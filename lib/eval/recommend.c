@@ -234,15 +234,9 @@ static void abandon_users_out(UsersOut *out) {
 }
 
 static bool commit_users_out(UsersOut *out, Error *error) {
-    NpyRows *vectors = out->vectors;
-    OutputFile *keys = out->keys;
+    OutputFile *vectors = npy_rows_finish(out->vectors, error), *keys = out->keys;
     *out = (UsersOut){0};
-    if (!output_file_flush(keys, error)) {
-        npy_rows_abandon(vectors);
-        output_file_abandon(keys);
-        return false;
-    }
-    if (npy_rows_commit(vectors, error)) return output_file_commit(keys, error);
+    if (vectors) return output_file_commit_pair(vectors, keys, error);
     output_file_abandon(keys);
     return false;
 }

@@ -4,8 +4,8 @@ load faults
 
 setup_file() {
     faults_data
-    FAULTS=$(realpath "$(dirname "$(command -v pm-cat)")/../unit/faults.so")
-    export OMP_NUM_THREADS=1 FAULTS
+    faults_shim
+    export OMP_NUM_THREADS=1
 }
 
 setup() { clear_outputs; }
@@ -252,5 +252,54 @@ sweep() {
             $(command_of $tool $out) > printed
             cmp $out good-$tool
         done
+        # Between the two names of what replaces an output; the next run takes the hidden one away.
+        for fault in rename:1:kill link:2:kill sync:1:kill; do
+            rm -f out*
+            echo old > $out
+            with_fault $fault $(command_of $tool $out) > printed 2> messages || true
+            cmp $out good-$tool || [ "$(cat $out)" = old ]
+            $(command_of $tool $out) > printed
+            cmp $out good-$tool
+            rm -f out.keys.tsv
+            nothing_left $out
+        done
+    done
+}
+
+@test "keys never stand beside other arrays" {
+    need_shim
+    head -n 5 users.tsv > few-users.tsv
+    pm-cat -q --select 'a000[1-5]' vectors.pmt -o few-vectors.pmt
+    for new in "pm-export -q few-vectors.pmt -o out.npy" \
+        "pm-recommend -q --model model.pmt --items vectors.pmt --users few-users.tsv --users-out out.npy --top 0"; do
+        rm -f out*
+        old=$(sed 's/few-//' <<< "$new")
+        $new
+        mv out.npy new.npy
+        mv out.keys.tsv new.keys.tsv
+        $old
+        mv out.npy old.npy
+        mv out.keys.tsv old.keys.tsv
+        ! cmp -s old.keys.tsv new.keys.tsv
+        seen=
+        for fault in {sync:1,sync:2,sync:3,link:2,link:3,rename:1,rename:2}:{kill,EIO}; do
+            rm -f out* .out*
+            cp old.npy out.npy
+            cp old.keys.tsv out.keys.tsv
+            status=0
+            with_fault $fault $new > printed 2> messages || status=$?
+            [ $status != 0 ] || { echo "$new with $fault: no failure"; return 1; }
+            for which in old new; do
+                cmp -s out.npy $which.npy && is=$which
+            done
+            [ ! -e out.keys.tsv ] || cmp out.keys.tsv $is.keys.tsv
+            seen+=" $is$([ -e out.keys.tsv ] || echo -alone)"
+            [ $status = 137 ] || nothing_left out.npy $([ ! -e out.keys.tsv ] || echo out.keys.tsv)
+            $new
+            cmp out.npy new.npy
+            cmp out.keys.tsv new.keys.tsv
+            nothing_left out.npy out.keys.tsv
+        done
+        [[ "$seen" == *" old "*" old-alone"*" new-alone"* ]]
     done
 }

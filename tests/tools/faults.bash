@@ -21,6 +21,12 @@ faults_data() {
     pm-export text-encoder.pmt -q -o encoder.safetensors
 }
 
+# The path of the shim of tests/faults, in FAULTS.
+faults_shim() {
+    FAULTS=$(realpath "$(dirname "$(command -v pm-cat)")/../unit/faults.so")
+    export FAULTS
+}
+
 tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-synth pm-tokenize
     pm-train-user"
 

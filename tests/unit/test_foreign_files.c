@@ -206,7 +206,7 @@ static void check_written(const ArrayTarget *target, const char *path) {
         {"a.weight", DTYPE_F32, 2, {2, 3}}, {"nothing", DTYPE_U8, 2, {0, 3}}, {"ids", DTYPE_I32, 1, {3}}};
     Error error;
     Supplied supplied = {.bytes = bytes, .sizes = sizes, .failing = SIZE_MAX};
-    CHECK(target->write(path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error), "%s",
+    CHECK(array_target_write(target, path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error), "%s",
           error.message);
     ArrayFile *file = array_file_open(path, &error);
     CHECK(file && array_file_count(file) == 3, "%s", error.message);
@@ -221,7 +221,7 @@ static void check_written(const ArrayTarget *target, const char *path) {
     array_file_close(file);
     unlink(path);
     supplied = (Supplied){.bytes = bytes, .sizes = sizes, .failing = 2};
-    CHECK(!target->write(path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error) &&
+    CHECK(!array_target_write(target, path, arrays, 3, (ArraySupply){supply_piece, &supplied}, &error) &&
               strstr(error.message, "the supply failed"),
           "%s", error.message);
     CHECK(access(path, F_OK));
