@@ -5,8 +5,8 @@ As a module:
 
     with pmt.Reader("text.pmt") as reader, pmt.Writer("out.pmt", pmt.derive(reader.header, "my-tool")) as writer:
         for key, tensors in reader:                        # key: bytes; tensors: {name: numpy array}
-            hidden = pmt.to_float(tensors["hidden"])
-            writer.write(key, {"hidden": pmt.from_float(hidden * 2, "bf16")})
+            hidden = pmt.hidden_states(tensors)
+            writer.write(key, pmt.hidden_tensors(hidden * 2, "bf16"))
         writer.add_content("stream", reader.content)       # known when the reader is at its end
 
 numpy has no bf16; such tensors are arrays of dtype pmt.BF16, for to_float and from_float.
@@ -32,12 +32,13 @@ FORMAT, VERSION = "pmt", 1
 MAX_KEY, MAX_NAME, MAX_TENSORS, MAX_DIMENSIONS, MAX_PARTS = 65536, 256, 16, 8, 1024
 MAX_HEADER, MAX_VALUES, MAX_LEVELS, MAX_WINDOW = 64 << 20, 1 << 20, 31, 1 << 27
 MAX_GENERATIONS = 12
+MAX_SCALE = np.float32(2.0**120)
 ASIDES = "provenance", "info"  # say nothing of the records, and may differ where streams join
 PART_BYTES, FRAME_BYTES = 1 << 30, 4 << 20
 INDEX_MAGIC, INDEX_WORD = b"\x5d\x2a\x4d\x18", b"pmtindex"
 BF16 = np.dtype([("bf16", "<u2")])
 DTYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "bf16": BF16, "i32": np.dtype("<i4"),
-          "i64": np.dtype("<i8"), "u8": np.dtype("u1")}
+          "i64": np.dtype("<i8"), "u8": np.dtype("u1"), "i8": np.dtype("i1"), "bool": np.dtype("?")}
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -61,6 +62,25 @@ def from_float(array, dtype):
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     halves = np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2")
     return halves.view(BF16).reshape(array.shape)
+
+
+def hidden_tensors(states, dtype):
+    """The tensors of a record of the kind hidden: states [T, W] as "f32", "f16", "bf16", or "i8" with a scale a row."""
+    if dtype != "i8":
+        return {"hidden": from_float(states, dtype)}
+    states = np.asarray(states, "<f4")
+    scale = np.abs(states).max(axis=1, initial=0) / np.float32(127)
+    if not np.all(scale <= MAX_SCALE):
+        raise Error("hidden states that are infinite, no number or too large for i8")
+    steps = np.rint(np.divide(states, scale[:, None], out=np.zeros_like(states), where=scale[:, None] > 0))
+    return {"hidden": np.clip(steps, -127, 127).astype("i1"), "scale": scale}
+
+
+def hidden_states(tensors):
+    """What they are in float32."""
+    if tensors["hidden"].dtype == DTYPES["i8"]:
+        return tensors["hidden"] * tensors["scale"][:, None]
+    return to_float(tensors["hidden"])
 
 
 def load_hashes():
@@ -503,6 +523,8 @@ def parse_tensor(fields):
         raise Error(f"the data of tensor '{name}' is not binary")
     if len(data) != size:
         raise Error(f"tensor '{name}' is {dtype} {shape}, {size} bytes, but has {len(data)} bytes of data")
+    if dtype == "bool" and data.strip(b"\0\1"):
+        raise Error(f"tensor '{name}' is bool, but has bytes other than 0 and 1")
     return name, np.frombuffer(data, DTYPES[dtype]).reshape(shape)
 
 

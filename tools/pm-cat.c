@@ -1,8 +1,10 @@
 #include "core/file.h"
 #include "core/json_file.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/options.h"
 #include "stream/concatenate.h"
+#include "stream/hidden_states.h"
 #include "stream/key_search.h"
 #include "stream/reindex.h"
 #include "stream/writer.h"
@@ -113,21 +115,41 @@ static void print_keys(const Record *record) {
 }
 
 /* Key and tensor before each row of its last dimension, the values with TABs between. */
+static void print_tensor(const Record *record, const RecordTensor *tensor) {
+    const uint64_t count = record_tensor_elements(tensor);
+    const uint64_t width = tensor->dimensions ? tensor->shape[tensor->dimensions - 1] : 1;
+    for (uint64_t at = 0; at < count; at++) {
+        char value[DTYPE_VALUE_TEXT];
+        dtype_print_value(tensor->dtype, tensor->data, at, value);
+        if (at % width == 0) {
+            print_key(record);
+            printf("\t%s", tensor->name);
+        }
+        printf("\t%s%s", value, at % width == width - 1 ? "\n" : "");
+    }
+}
+
+/* What i8 with scales stands for. */
+static void print_scaled(const Record *record, RecordTensor tensor, const HiddenStates *hidden) {
+    float *values = memory_need(hidden->rows * hidden->width, sizeof *values);
+    hidden_states_to_f32(hidden, values);
+    tensor.dtype = DTYPE_F32;
+    tensor.data = values;
+    print_tensor(record, &tensor);
+    free(values);
+}
+
 static void print_values(const Record *record) {
     if (!key_matches(arguments.show, record)) return;
     for (size_t i = 0; i < record->count; i++) {
         const RecordTensor *tensor = &record->tensors[i];
-        const uint64_t count = record_tensor_elements(tensor);
-        const uint64_t width = tensor->dimensions ? tensor->shape[tensor->dimensions - 1] : 1;
-        for (uint64_t at = 0; at < count; at++) {
-            char value[DTYPE_VALUE_TEXT];
-            dtype_print_value(tensor->dtype, tensor->data, at, value);
-            if (at % width == 0) {
-                print_key(record);
-                printf("\t%s", tensor->name);
-            }
-            printf("\t%s%s", value, at % width == width - 1 ? "\n" : "");
-        }
+        HiddenStates hidden;
+        Error not_hidden;
+        if (tensor->dtype == DTYPE_I8 && !strcmp(tensor->name, "hidden") &&
+            hidden_states_of(record, &hidden, &not_hidden))
+            print_scaled(record, *tensor, &hidden);
+        else
+            print_tensor(record, tensor);
     }
 }
 

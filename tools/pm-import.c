@@ -76,9 +76,9 @@ static Option options[] = {
     {.name = "dtype",
      .kind = OPTION_TEXT,
      .value = &arguments.dtype,
-     .choices = "f32|f16|bf16",
+     .choices = "f32|f16|bf16|i8",
      .argument = "D",
-     .help = "f32, f16, bf16; else as they are, f64 as f32"},
+     .help = "f32, f16, bf16, i8; else as they are, f64 as f32"},
     {0},
 };
 
@@ -133,7 +133,9 @@ static void check_options(const Form *form, int operands) {
     if (arguments.mask && (arguments.pixels || arguments.vectors))
         options_wrong_usage(&program, "--mask is for --hidden and --tokens");
     if (arguments.dtype && form->by_item && (!arguments.hidden || !strcmp(arguments.dtype, "f16")))
-        options_wrong_usage(&program, "of arrays by item, --dtype is for --hidden, and f32 or bf16");
+        options_wrong_usage(&program, "of arrays by item, --dtype is for --hidden, and f32, bf16 or i8");
+    if (arguments.dtype && !form->by_item && !strcmp(arguments.dtype, "i8"))
+        options_wrong_usage(&program, "--dtype i8 is for --hidden");
 }
 
 int main(int argc, char **argv) {

@@ -98,9 +98,9 @@ def make_kinds():
     ids = np.arange(7, dtype="<i4")
     good("tokens", written("tokens", [("v1", {"ids": ids}), ("v2", {"ids": ids[:2]})],
                            {"tokenizer": "sentencepiece", "vocabulary_size": 100, "max_tokens": 50}), "kind tokens", 2)
-    for dtype in "f32", "bf16":
+    for dtype in "f32", "bf16", "i8":
         keys = {"modality": "text", "encoder": bert, "blocks": 1, "width": 4}
-        records = [("v1", {"hidden": pmt.from_float(floats, dtype)}), ("v2", {"hidden": pmt.from_float(floats[:1], dtype)})]
+        records = [("v1", pmt.hidden_tensors(floats, dtype)), ("v2", pmt.hidden_tensors(floats[:1], dtype))]
         good(f"hidden-{dtype}", written("hidden", records, keys), f"kind hidden, {dtype}", 2)
     pixels = {"channels": 3, "size": 2}
     good("pixels-f32", written("pixels", [("v1", {"pixels": floats[:3].reshape(3, 2, 2)})], pixels), "kind pixels, normalised", 1)
@@ -355,6 +355,7 @@ def make_bad_records():
         ("name-nul", record(b"v1", tensor("a\0b")), "a NUL in the name of a tensor"), ("name-long", record(b"v1", tensor("n" * 257)), "a name of 257 bytes"),
         ("name-binary", record(b"v1", [b"hidden", "f32", [2, 3], good_data]), "a name that is binary"),
         ("dtype-f64", record(b"v1", ["hidden", "f64", [3], good_data]), "an unknown dtype"),
+        ("bool-2", record(b"v1", tensor("mask", "bool", (3,), b"\0\2\1")), "a truth value that is 2"),
         ("dtype-empty", record(b"v1", ["hidden", "", [3], good_data]), "no dtype"), ("dtype-nil", record(b"v1", ["hidden", None, [3], good_data]), "nil for a dtype"),
         ("dtype-prefix", record(b"v1", ["hidden", "f3", [6], good_data]), "the start of a dtype's name"),
         ("shape-nil", record(b"v1", ["hidden", "f32", None, good_data]), "nil for a shape"), ("shape-int", record(b"v1", ["hidden", "f32", 6, good_data]), "a number for a shape"),

@@ -9,13 +9,13 @@ static const struct {
     bool is_float;
     DType dtype;
 } elements[ELEMENT_COUNT] = {
-    [ELEMENT_F64] = {"f64", 8, true, DTYPE_F32},   [ELEMENT_F32] = {"f32", 4, true, DTYPE_F32},
-    [ELEMENT_F16] = {"f16", 2, true, DTYPE_F16},   [ELEMENT_BF16] = {"bf16", 2, true, DTYPE_BF16},
-    [ELEMENT_I64] = {"i64", 8, false, DTYPE_I64},  [ELEMENT_I32] = {"i32", 4, false, DTYPE_I32},
-    [ELEMENT_I16] = {"i16", 2, false, DTYPE_I32},  [ELEMENT_I8] = {"i8", 1, false, DTYPE_I32},
-    [ELEMENT_U64] = {"u64", 8, false, DTYPE_I64},  [ELEMENT_U32] = {"u32", 4, false, DTYPE_I64},
-    [ELEMENT_U16] = {"u16", 2, false, DTYPE_I32},  [ELEMENT_U8] = {"u8", 1, false, DTYPE_U8},
-    [ELEMENT_BOOL] = {"bool", 1, false, DTYPE_U8},
+    [ELEMENT_F64] = {"f64", 8, true, DTYPE_F32},     [ELEMENT_F32] = {"f32", 4, true, DTYPE_F32},
+    [ELEMENT_F16] = {"f16", 2, true, DTYPE_F16},     [ELEMENT_BF16] = {"bf16", 2, true, DTYPE_BF16},
+    [ELEMENT_I64] = {"i64", 8, false, DTYPE_I64},    [ELEMENT_I32] = {"i32", 4, false, DTYPE_I32},
+    [ELEMENT_I16] = {"i16", 2, false, DTYPE_I32},    [ELEMENT_I8] = {"i8", 1, false, DTYPE_I8},
+    [ELEMENT_U64] = {"u64", 8, false, DTYPE_I64},    [ELEMENT_U32] = {"u32", 4, false, DTYPE_I64},
+    [ELEMENT_U16] = {"u16", 2, false, DTYPE_I32},    [ELEMENT_U8] = {"u8", 1, false, DTYPE_U8},
+    [ELEMENT_BOOL] = {"bool", 1, false, DTYPE_BOOL},
 };
 
 size_t element_size(ElementType type) {
@@ -76,7 +76,9 @@ static bool store_integer(DType to, int64_t value, unsigned char *out) {
         return narrow == value;
     default:
         *out = (unsigned char)value;
-        return value >= 0 && value <= UINT8_MAX;
+        return to == DTYPE_I8     ? value >= INT8_MIN && value <= INT8_MAX
+               : to == DTYPE_BOOL ? value == 0 || value == 1
+                                  : value >= 0 && value <= UINT8_MAX;
     }
 }
 

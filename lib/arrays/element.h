@@ -26,8 +26,8 @@ size_t element_size(ElementType type);
 const char *element_name(ElementType type);
 bool element_is_float(ElementType type);
 
-/* The dtype in which such elements travel: their own; f32 for f64; for a narrower integer or a truth value
- * the next one that holds all its values (i32, u8); i64 for u32 and u64. */
+/* The dtype in which such elements travel: their own; f32 for f64; i32 for i16 and u16, i64 for u32 and u64.
+ */
 DType element_dtype(ElementType type);
 
 /* `count` elements to `to`; neither needs to be aligned. A number that `to` cannot hold is an error, and so

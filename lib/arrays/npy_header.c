@@ -128,7 +128,7 @@ bool npy_header_parse(const unsigned char *bytes, size_t size, NpyHeader *header
 }
 
 size_t npy_header_write(DType dtype, int dimensions, const uint64_t *shape, char header[NPY_HEADER_LIMIT]) {
-    static const char *const types[DTYPE_COUNT] = {"<f4", "<f2", "<f4", "<i4", "<i8", "|u1"};
+    static const char *const types[DTYPE_COUNT] = {"<f4", "<f2", "<f4", "<i4", "<i8", "|u1", "|i1", "|b1"};
     enum { START = 10 };
     char *text = header + START;
     const size_t limit = NPY_HEADER_LIMIT - START;

@@ -7,7 +7,7 @@
 /* The header as text, padded with spaces so that the tensors begin at a multiple of 8. To be freed. */
 static char *build_header(const char *path, const OutputArray *arrays, size_t count, uint64_t *length,
                           Error *error) {
-    static const char *const types[DTYPE_COUNT] = {"F32", "F16", "BF16", "I32", "I64", "U8"};
+    static const char *const types[DTYPE_COUNT] = {"F32", "F16", "BF16", "I32", "I64", "U8", "I8", "BOOL"};
     json_t *header = json_object();
     size_t at = 0;
     bool fine = true;

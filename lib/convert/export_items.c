@@ -2,12 +2,14 @@
 #include "convert/export_parts.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "stream/hidden_states.h"
 #include "stream/reader.h"
 
 typedef struct ItemExport {
     const ExportRequest *request;
     const char *input, *tensor;
     bool ragged; /* the first size differs between items */
+    DType dtype; /* in the stream */
     NameTable *keys;
     uint64_t *lengths; /* by item: its first size */
     size_t capacity;
@@ -24,12 +26,12 @@ static bool fit_shape(ItemExport *export, const RecordTensor *tensor, bool first
     OutputArray *array = &export->arrays[0];
     const int fixed_from = export->ragged ? 1 : 0;
     if (first) {
-        array->dtype = tensor->dtype;
+        export->dtype = tensor->dtype;
         array->dimensions = tensor->dimensions + 1;
         memcpy(array->shape + 1, tensor->shape, (size_t)tensor->dimensions * sizeof *tensor->shape);
     }
     bool fits = tensor->dimensions > 0 && tensor->dimensions + 1 == array->dimensions &&
-                tensor->dimensions < TENSOR_MAX_DIMENSIONS && tensor->dtype == array->dtype;
+                tensor->dimensions < TENSOR_MAX_DIMENSIONS && tensor->dtype == export->dtype;
     for (int i = fixed_from; i < tensor->dimensions && fits; i++)
         fits = tensor->shape[i] == array->shape[i + 1];
     if (fits && tensor->shape[0] > array->shape[1]) array->shape[1] = tensor->shape[0];
@@ -76,6 +78,23 @@ static size_t row_elements(const OutputArray *array, int from) {
     return elements;
 }
 
+/* bf16 where the target has none, and scaled i8, become f32. */
+static bool fill_row(ItemExport *export, const Record *record, const RecordTensor *tensor, Error *error) {
+    const size_t count = (size_t)record_tensor_elements(tensor);
+    HiddenStates hidden;
+    if (export->arrays[0].dtype == tensor->dtype) {
+        memcpy(export->row, tensor->data, count * dtype_size(tensor->dtype));
+        return true;
+    }
+    if (tensor->dtype != DTYPE_I8) {
+        dtype_to_f32(tensor->dtype, tensor->data, (float *)(void *)export->row, count);
+        return true;
+    }
+    if (!hidden_states_of(record, &hidden, error)) return false;
+    hidden_states_to_f32(&hidden, (float *)(void *)export->row);
+    return true;
+}
+
 static bool next_row(ItemExport *export, size_t *size, Error *error) {
     const OutputArray *array = &export->arrays[0];
     Record record;
@@ -83,17 +102,14 @@ static bool next_row(ItemExport *export, size_t *size, Error *error) {
     if (status == STREAM_ERROR) return false;
     const uint64_t number = stream_reader_count(export->reader) - 1;
     const RecordTensor *tensor = status == STREAM_END ? NULL : record_find(&record, export->tensor);
-    if (!tensor || tensor->dimensions + 1 != array->dimensions || number >= array->shape[0] ||
-        tensor->shape[0] != export->lengths[number] ||
+    if (!tensor || tensor->dtype != export->dtype || tensor->dimensions + 1 != array->dimensions ||
+        number >= array->shape[0] || tensor->shape[0] != export->lengths[number] ||
         record_tensor_elements(tensor) != tensor->shape[0] * row_elements(array, 2))
         return changed_error(export->input, error);
     const size_t count = (size_t)record_tensor_elements(tensor), padded = row_elements(array, 1);
     *size = padded * dtype_size(array->dtype);
     memset(export->row, 0, *size);
-    if (array->dtype == tensor->dtype)
-        memcpy(export->row, tensor->data, count * dtype_size(tensor->dtype));
-    else /* bf16 for .npz */
-        dtype_to_f32(tensor->dtype, tensor->data, (float *)(void *)export->row, count);
+    if (!fill_row(export, &record, tensor, error)) return false;
     for (size_t i = count; i < padded && array->dtype == DTYPE_I32; i++)
         ((int32_t *)(void *)export->row)[i] = PADDING_ID;
     return true;
@@ -112,11 +128,13 @@ static bool next_bytes(void *context, size_t index, const void **bytes, size_t *
 static bool write_arrays(ItemExport *export, Error *error) {
     OutputArray *array = &export->arrays[0];
     const ArrayTarget *target = export->request->target;
-    if (!target->has_bf16 && array->dtype == DTYPE_BF16) array->dtype = DTYPE_F32;
+    const bool scaled = export->dtype == DTYPE_I8 && !strcmp(export->tensor, "hidden");
+    const bool widen = scaled || (!target->has_bf16 && export->dtype == DTYPE_BF16);
+    array->dtype = widen ? DTYPE_F32 : export->dtype;
     array->name = export->tensor;
     array->shape[0] = name_table_count(export->keys);
     export->arrays[1] = (OutputArray){
-        .name = "mask", .dtype = DTYPE_U8, .dimensions = 2, .shape = {array->shape[0], array->shape[1]}};
+        .name = "mask", .dtype = DTYPE_BOOL, .dimensions = 2, .shape = {array->shape[0], array->shape[1]}};
     size_t bytes;
     if (__builtin_mul_overflow(row_elements(array, 2), (size_t)array->shape[1], &bytes) ||
         __builtin_mul_overflow(bytes, dtype_size(array->dtype) * array->shape[0], &bytes))

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "data/catalogue.h"
+#include "stream/hidden_states.h"
 #include "stream/writer.h"
 
 #include <inttypes.h>
@@ -33,7 +34,8 @@ struct ItemImport {
     RecordTensor tensor;  /* what is written of an item, but for its data */
     size_t tokens, width; /* a row is tokens × width elements */
     unsigned char *real;  /* by token of the current row: whether its mask is 1 */
-    unsigned char *row;   /* the current row as it is written */
+    unsigned char *row;   /* the current row, of the tensor's dtype */
+    void *scaled;         /* the same in i8 with its scales; NULL where that is not wanted */
     uint64_t cut;         /* tokens left out */
 };
 
@@ -165,6 +167,10 @@ static bool shape_error(const ItemImport *import, const Array *array, const char
                      array_describe(array, text), wanted);
 }
 
+static bool is_scaled(const ImportRequest *request) {
+    return !request->keep_dtype && request->dtype == DTYPE_I8;
+}
+
 static bool find_mask(ItemImport *import, Error *error) {
     if (!import->request->mask) return true;
     import->mask = array_file_need(import->file, import->request->mask, error);
@@ -174,11 +180,11 @@ static bool find_mask(ItemImport *import, Error *error) {
     return check_rows(import, import->mask, error);
 }
 
-/* What is written: integers as i32; floats as f32, but hidden states in the dtype asked for, or in bf16 if
- * they are that. */
-static DType written_dtype(const ImportRequest *request, const Form *form, ElementType type) {
+/* What a row becomes: integers i32; floats f32, but hidden states the dtype asked for, or bf16 if they are
+ * that. i8 is made of f32. */
+static DType row_dtype(const ImportRequest *request, const Form *form, ElementType type) {
     if (!form->is_float) return DTYPE_I32;
-    if (form != &hidden_form) return DTYPE_F32;
+    if (form != &hidden_form || is_scaled(request)) return DTYPE_F32;
     if (!request->keep_dtype) return request->dtype;
     return type == ELEMENT_BF16 ? DTYPE_BF16 : DTYPE_F32;
 }
@@ -187,7 +193,7 @@ static bool fit_array(ItemImport *import, Error *error) {
     const Form *form = import->form;
     const Array *array = import->array;
     import->tensor =
-        (RecordTensor){.name = form->tensor, .dtype = written_dtype(import->request, form, array->type)};
+        (RecordTensor){.name = form->tensor, .dtype = row_dtype(import->request, form, array->type)};
     bool fits = element_is_float(array->type) == form->is_float;
     for (int i = 1; i < array->dimensions; i++)
         fits = fits && array->shape[i];
@@ -218,6 +224,10 @@ static bool start_writing(ItemImport *import, Error *error) {
     import->real = memory_allocate(import->tokens, 1, error);
     import->row = memory_allocate(import->tokens * import->width, dtype_size(import->tensor.dtype), error);
     if (!import->real || !import->row) return false;
+    if (is_scaled(import->request) &&
+        !(import->scaled =
+              memory_allocate(hidden_states_bytes(DTYPE_I8, import->tokens, import->width), 1, error)))
+        return false;
     if (!(import->rows = array_reader_open(import->file, import->array, error))) return false;
     if (import->mask && !(import->mask_rows = array_reader_open(import->file, import->mask, error)))
         return false;
@@ -241,6 +251,7 @@ static bool finish(ItemImport *import, bool fine, Error *error) {
     catalogue_free(&import->catalogue);
     free(import->real);
     free(import->row);
+    free(import->scaled);
     return fine;
 }
 
@@ -292,15 +303,20 @@ static bool read_row(ItemImport *import, size_t *kept, Error *error) {
     return check_finite(import, *kept * import->width, error) && check_ids(import, *kept, error);
 }
 
+static bool fill_record(ItemImport *import, Record *record, size_t kept, Error *error) {
+    if (import->mask) record->tensors[0].shape[0] = kept;
+    record->tensors[0].data = import->row;
+    return !import->scaled || hidden_states_fill(record, DTYPE_I8, (const float *)(void *)import->row, kept,
+                                                 import->width, import->scaled, error);
+}
+
 static bool write_row(ItemImport *import, size_t row, Error *error) {
     Record record = {.count = 1, .tensors = {import->tensor}};
     size_t kept = 0;
     record.key = name_table_name(import->catalogue.names, row, &record.key_size);
-    if (!read_row(import, &kept, error))
+    if (!read_row(import, &kept, error) || !fill_record(import, &record, kept, error))
         return error_prefix(error, "%s: %s: row %zu, item %s: ", array_file_path(import->file),
                             import->array->name, row, record.key);
-    if (import->mask) record.tensors[0].shape[0] = kept;
-    record.tensors[0].data = import->row;
     return stream_writer_put(import->writer, &record, error);
 }
 

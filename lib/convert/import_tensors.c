@@ -70,8 +70,7 @@ static bool write_tensor(StreamWriter *writer, ArrayFile *file, const TensorChoi
 
 static void count_conversion(Conversions *conversions, ElementType from, DType to) {
     const size_t before = element_size(from), after = dtype_size(to);
-    const bool integers_alike = !element_is_float(from) && before == after && from != ELEMENT_BOOL;
-    if (integers_alike || (element_dtype(from) == to && before == after && from != ELEMENT_BOOL)) return;
+    if (before == after && (!element_is_float(from) || element_dtype(from) == to)) return;
     if (element_is_float(from) && (after < before || (after == before && element_dtype(from) != to)))
         conversions->rounded++;
     else

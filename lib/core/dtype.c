@@ -1,7 +1,8 @@
 #include "core/dtype.h"
 
+#include "core/finite.h"
+
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 /* Tensors travel little-endian, and are used as they come. */
@@ -12,8 +13,9 @@ static const struct {
     size_t size;
     bool is_float;
 } dtypes[DTYPE_COUNT] = {
-    [DTYPE_F32] = {"f32", 4, true},  [DTYPE_F16] = {"f16", 2, true},  [DTYPE_BF16] = {"bf16", 2, true},
-    [DTYPE_I32] = {"i32", 4, false}, [DTYPE_I64] = {"i64", 8, false}, [DTYPE_U8] = {"u8", 1, false},
+    [DTYPE_F32] = {"f32", 4, true},  [DTYPE_F16] = {"f16", 2, true},    [DTYPE_BF16] = {"bf16", 2, true},
+    [DTYPE_I32] = {"i32", 4, false}, [DTYPE_I64] = {"i64", 8, false},   [DTYPE_U8] = {"u8", 1, false},
+    [DTYPE_I8] = {"i8", 1, false},   [DTYPE_BOOL] = {"bool", 1, false},
 };
 
 size_t dtype_size(DType dtype) {
@@ -76,10 +78,27 @@ size_t dtype_find_not_finite(DType dtype, const void *values, size_t count) {
     for (size_t done = 0; done < count; done += CHUNK) {
         const size_t now = count - done < CHUNK ? count - done : CHUNK;
         dtype_to_f32(dtype, (const unsigned char *)values + done * dtype_size(dtype), chunk, now);
-        for (size_t i = 0; i < now; i++)
-            if (!isfinite(chunk[i])) return done + i;
+        const size_t at = first_not_finite(chunk, now);
+        if (at < now) return done + at;
     }
     return count;
+}
+
+static int64_t load_integer(DType dtype, const unsigned char *bytes) {
+    int64_t wide;
+    int32_t narrow;
+    switch (dtype) {
+    case DTYPE_I64:
+        memcpy(&wide, bytes, sizeof wide);
+        return wide;
+    case DTYPE_I32:
+        memcpy(&narrow, bytes, sizeof narrow);
+        return narrow;
+    case DTYPE_I8:
+        return (int8_t)*bytes;
+    default:
+        return *bytes;
+    }
 }
 
 void dtype_print_value(DType dtype, const void *values, uint64_t place, char text[DTYPE_VALUE_TEXT]) {
@@ -92,13 +111,6 @@ void dtype_print_value(DType dtype, const void *values, uint64_t place, char tex
         dtype_to_f32(dtype, at, &value, 1);
         snprintf(text, DTYPE_VALUE_TEXT, "%.*g", digits[dtype], (double)value);
     } else {
-        int64_t wide = 0;
-        int32_t narrow;
-        if (dtype == DTYPE_I32) {
-            memcpy(&narrow, at, sizeof narrow);
-            wide = narrow;
-        } else
-            memcpy(&wide, at, size);
-        snprintf(text, DTYPE_VALUE_TEXT, "%" PRId64, wide);
+        snprintf(text, DTYPE_VALUE_TEXT, "%" PRId64, load_integer(dtype, at));
     }
 }

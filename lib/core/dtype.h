@@ -7,7 +7,17 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef enum DType { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_I64, DTYPE_U8, DTYPE_COUNT } DType;
+typedef enum DType {
+    DTYPE_F32,
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_I32,
+    DTYPE_I64,
+    DTYPE_U8,
+    DTYPE_I8,
+    DTYPE_BOOL, /* a byte that is 0 or 1 */
+    DTYPE_COUNT
+} DType;
 
 size_t dtype_size(DType dtype);
 const char *dtype_name(DType dtype);

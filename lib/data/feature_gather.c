@@ -1,13 +1,14 @@
 #include "data/feature_store.h"
 
 #include "data/image_resize.h"
+#include "stream/hidden_states.h"
 
 #include <omp.h>
 #include <string.h>
 
 static const unsigned char *item_data(const FeatureStore *store, uint32_t item) {
     if (store->images) return store->mapped[item];
-    return store->rows.bytes + store->first_rows[item] * store->width * dtype_size(store->dtype);
+    return store->rows.bytes + store->first_rows[item] * store->row_bytes;
 }
 
 void feature_store_offsets(const FeatureStore *store, const uint32_t *items, size_t count, size_t *offsets) {
@@ -18,10 +19,13 @@ void feature_store_offsets(const FeatureStore *store, const uint32_t *items, siz
 
 /* Writes one item to `out`, whose elements have 4 bytes; returns where the next one goes. */
 static void *copy_item(const FeatureStore *store, uint32_t item, void *out) {
-    const size_t elements = feature_store_rows(store, item) * store->width;
+    const size_t rows = feature_store_rows(store, item), elements = rows * store->width;
     if (!elements) return out;
     const unsigned char *in = item_data(store, item);
-    if (dtype_is_float(store->dtype))
+    const HiddenStates hidden = hidden_states_at(in, store->dtype, rows, store->width);
+    if (store->kind == FEATURE_HIDDEN)
+        hidden_states_to_f32(&hidden, out);
+    else if (dtype_is_float(store->dtype))
         dtype_to_f32(store->dtype, in, out, elements);
     else if (store->dtype == DTYPE_U8)
         image_normalise(in, store->pixel_size, &store->recipe, out);

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/progress.h"
 #include "data/image_resize.h"
+#include "stream/hidden_states.h"
 #include "stream/reader.h"
 
 #include <inttypes.h>
@@ -83,11 +84,12 @@ static const RecordTensor *need_pixels(const Record *record, Error *error) {
 }
 
 static const RecordTensor *need_tensor(const FeatureStore *store, const Record *record, Error *error) {
+    HiddenStates hidden;
     switch (store->kind) {
     case FEATURE_TOKENS:
         return record_need(record, "ids", DTYPE_I32, 1, error);
     case FEATURE_HIDDEN:
-        return record_need_float(record, "hidden", 2, error);
+        return hidden_states_of(record, &hidden, error) ? record_find(record, "hidden") : NULL;
     case FEATURE_PIXELS:
         return need_pixels(record, error);
     default:
@@ -115,28 +117,6 @@ static size_t tensor_rows(const FeatureStore *store, const RecordTensor *tensor)
     return store->kind == FEATURE_TOKENS || store->kind == FEATURE_HIDDEN ? (size_t)tensor->shape[0] : 1;
 }
 
-/* All bits of the exponent set: infinite or no number. */
-static bool is_finite(const RecordTensor *tensor) {
-    const size_t count = record_tensor_elements(tensor);
-    const unsigned char *bytes = tensor->data;
-    unsigned bad = 0;
-    if (tensor->dtype == DTYPE_F32) {
-        for (size_t i = 0; i < count; i++) {
-            uint32_t bits;
-            memcpy(&bits, bytes + 4 * i, 4);
-            bad |= (bits & 0x7f800000) == 0x7f800000;
-        }
-    } else if (dtype_is_float(tensor->dtype)) {
-        const uint16_t exponent = tensor->dtype == DTYPE_BF16 ? 0x7f80 : 0x7c00;
-        for (size_t i = 0; i < count; i++) {
-            uint16_t bits;
-            memcpy(&bits, bytes + 2 * i, 2);
-            bad |= (bits & exponent) == exponent;
-        }
-    }
-    return !bad;
-}
-
 static bool refuse(const Record *record, const char *problem, Error *error) {
     char where[RECORD_WHERE_TEXT];
     record_where(record, where);
@@ -155,7 +135,10 @@ static bool check_shape(const FeatureStore *store, const Record *record, const R
 }
 
 static bool check_dtype(FeatureStore *store, const Record *record, const RecordTensor *tensor, Error *error) {
-    if (record->number == 1) store->dtype = tensor->dtype;
+    if (record->number == 1) {
+        store->dtype = tensor->dtype;
+        store->row_bytes = hidden_states_bytes(tensor->dtype, 1, store->width);
+    }
     if (tensor->dtype == store->dtype) return true;
     char problem[2 * RECORD_TENSOR_TEXT];
     snprintf(problem, sizeof problem, "tensor '%s' is %s, but %s in record 1; a stream has one dtype",
@@ -184,9 +167,12 @@ static bool check_ids(FeatureStore *store, const Record *record, const RecordTen
 static bool check_values(FeatureStore *store, const Record *record, const RecordTensor *tensor,
                          Error *error) {
     if (store->kind == FEATURE_TOKENS) return check_ids(store, record, tensor, error);
+    if (!dtype_is_float(tensor->dtype)) return true;
+    const size_t count = record_tensor_elements(tensor);
     char problem[RECORD_MAX_NAME + 64];
     snprintf(problem, sizeof problem, "tensor '%s' has values that are infinite or no number", tensor->name);
-    return is_finite(tensor) || refuse(record, problem, error);
+    return dtype_find_not_finite(tensor->dtype, tensor->data, count) == count ||
+           refuse(record, problem, error);
 }
 
 /* False when it stands in the file already, as item *number. */
@@ -208,6 +194,14 @@ static bool refuse_duplicate(const Record *record, size_t number, Error *error) 
     return refuse(record, problem, error);
 }
 
+/* The scales of i8, then the values, as hidden_states_at finds them. */
+static bool append_rows(FeatureStore *store, const Record *record, const RecordTensor *tensor, Error *error) {
+    const RecordTensor *scales = tensor->dtype == DTYPE_I8 ? record_find(record, "scale") : NULL;
+    return (!scales ||
+            growing_memory_append(&store->rows, scales->data, record_tensor_bytes(scales), error)) &&
+           growing_memory_append(&store->rows, tensor->data, record_tensor_bytes(tensor), error);
+}
+
 static bool add_record(FeatureStore *store, const Record *record, Error *error) {
     size_t number;
     const RecordTensor *tensor = need_tensor(store, record, error);
@@ -216,8 +210,7 @@ static bool add_record(FeatureStore *store, const Record *record, Error *error) 
         return false;
     if (!add_item(store, record->key, record->key_size, tensor_rows(store, tensor), &number))
         return refuse_duplicate(record, number, error);
-    return growing_memory_append(&store->rows, tensor->data, record_tensor_bytes(tensor), error) ||
-           error_prefix(error, "%s: ", store->name);
+    return append_rows(store, record, tensor, error) || error_prefix(error, "%s: ", store->name);
 }
 
 static bool read_header(FeatureStore *store, Error *error) {

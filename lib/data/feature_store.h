@@ -23,6 +23,7 @@ typedef struct FeatureStore {
     FeatureKind kind;
     DType dtype;
     size_t width;         /* elements of a row: 1 for tokens, 3 · S · S for pixels */
+    size_t row_bytes;     /* as it is kept: with its scale where it is i8 */
     size_t pixel_size;    /* S; pixels are f32 [3, S, S], normalised, or u8 [S, S, 3] */
     ImageRecipe recipe;   /* of u8 pixels: the standard one, until another is set */
     uint32_t largest_id;  /* of tokens */

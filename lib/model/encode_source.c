@@ -74,7 +74,7 @@ static bool check_finite(const Record *record, const RecordTensor *tensor, Error
     return error_set(error, "%s: tensor '%s' has values that are infinite or no number", where, tensor->name);
 }
 
-static const RecordTensor *need_pixels(const Record *record, const EncoderConfig *config, Error *error) {
+static const RecordTensor *find_pixels(const Record *record, const EncoderConfig *config, Error *error) {
     const RecordTensor *tensor = record_find(record, "pixels");
     const bool bytes = tensor && tensor->dtype == DTYPE_U8;
     tensor = bytes ? record_need(record, "pixels", DTYPE_U8, 3, error)
@@ -87,35 +87,46 @@ static const RecordTensor *need_pixels(const Record *record, const EncoderConfig
     return NULL;
 }
 
-static const RecordTensor *need_hidden(const Record *record, const EncoderConfig *config, Error *error) {
-    const RecordTensor *tensor = record_need_float(record, "hidden", 2, error);
-    if (!tensor || tensor->shape[1] == config->width) return tensor;
-    wrong_shape(record, tensor, "width", config->width, error);
-    return NULL;
+static bool take_hidden(const Record *record, const EncoderConfig *config, EncodeItem *item, Error *error) {
+    if (!hidden_states_of(record, &item->hidden, error)) return false;
+    item->rows = item->tokens = item->hidden.rows;
+    item->width = item->hidden.width;
+    return item->width == config->width ||
+           wrong_shape(record, record_find(record, "hidden"), "width", config->width, error);
 }
 
-static void fill_pixels(EncodeItem *item, const EncoderConfig *config) {
+static bool take_ids(const Record *record, EncodeItem *item, Error *error) {
+    const RecordTensor *tensor = record_need(record, "ids", DTYPE_I32, 1, error);
+    if (!tensor) return false;
+    item->rows = item->tokens = tensor->shape[0];
+    item->width = 1;
+    item->values = tensor->data;
+    item->dtype = tensor->dtype;
+    return true;
+}
+
+static void fill_pixels(EncodeItem *item, const EncoderConfig *config, const void *values, DType dtype) {
     item->rows = 1;
     item->width = 3 * config->image_size * config->image_size;
     item->tokens = encoder_config_image_tokens(config);
+    item->values = values;
+    item->dtype = dtype;
 }
 
-static bool next_record(EncodeSource *source, const EncoderConfig *config, EncodeItem *item, Error *error) {
-    const Record *record = &source->record;
-    const bool hidden = source->start != ENCODER_FROM_INPUT, text = source->modality == MODALITY_TEXT;
-    const RecordTensor *tensor = hidden ? need_hidden(record, config, error)
-                                 : text ? record_need(record, "ids", DTYPE_I32, 1, error)
-                                        : need_pixels(record, config, error);
+static bool take_pixels(const Record *record, const EncoderConfig *config, EncodeItem *item, Error *error) {
+    const RecordTensor *tensor = find_pixels(record, config, error);
     if (!tensor || !check_finite(record, tensor, error)) return false;
-    *item = (EncodeItem){.key = record->key,
-                         .key_size = record->key_size,
-                         .rows = tensor->shape[0],
-                         .tokens = tensor->shape[0],
-                         .width = hidden ? config->width : 1,
-                         .values = tensor->data,
-                         .dtype = tensor->dtype};
-    if (!hidden && !text) fill_pixels(item, config);
+    fill_pixels(item, config, tensor->data, tensor->dtype);
     return true;
+}
+
+static bool take_record(const EncodeSource *source, const EncoderConfig *config, EncodeItem *item,
+                        Error *error) {
+    const Record *record = &source->record;
+    *item = (EncodeItem){.key = record->key, .key_size = record->key_size};
+    return source->start != ENCODER_FROM_INPUT ? take_hidden(record, config, item, error)
+           : source->modality == MODALITY_TEXT ? take_ids(record, item, error)
+                                               : take_pixels(record, config, item, error);
 }
 
 bool encode_source_check(const EncodeSource *source, const EncoderConfig *config, Error *error) {
@@ -136,9 +147,8 @@ static StreamStatus next_image(EncodeSource *source, const EncoderConfig *config
     const int status = image_store_next(source->images, &image, error);
     if (status <= 0) return status < 0 ? STREAM_ERROR : STREAM_END;
     source->left -= source->left > 0;
-    *item = (EncodeItem){
-        .key = image.name, .key_size = image.name_size, .values = image.pixels, .dtype = DTYPE_U8};
-    fill_pixels(item, config);
+    *item = (EncodeItem){.key = image.name, .key_size = image.name_size};
+    fill_pixels(item, config, image.pixels, DTYPE_U8);
     return STREAM_RECORD;
 }
 
@@ -147,20 +157,28 @@ StreamStatus encode_source_next(EncodeSource *source, const EncoderConfig *confi
     if (source->images) return next_image(source, config, item, error);
     const StreamStatus status = stream_reader_next(source->reader, &source->record, error);
     if (status != STREAM_RECORD) return status;
-    return next_record(source, config, item, error) ? STREAM_RECORD : STREAM_ERROR;
+    return take_record(source, config, item, error) ? STREAM_RECORD : STREAM_ERROR;
+}
+
+static bool write_ids(const EncodeSource *source, const EncodeItem *item, const EncoderConfig *config,
+                      void *to, Error *error) {
+    if (item->rows) memcpy(to, item->values, item->rows * sizeof(uint32_t));
+    if (encoder_check_tokens(config, to, item->rows, error)) return true;
+    char where[RECORD_WHERE_TEXT];
+    record_where(&source->record, where);
+    return error_prefix(error, "%s: ", where);
 }
 
 bool encode_source_write(const EncodeSource *source, const EncodeItem *item, const EncoderConfig *config,
                          void *to, Error *error) {
     const size_t count = item->rows * item->width;
-    if (item->dtype == DTYPE_U8)
+    if (source->start != ENCODER_FROM_INPUT)
+        hidden_states_to_f32(&item->hidden, to);
+    else if (source->modality == MODALITY_TEXT)
+        return write_ids(source, item, config, to, error);
+    else if (item->dtype == DTYPE_U8)
         image_normalise(item->values, config->image_size, &config->recipe, to);
-    else if (item->dtype != DTYPE_I32)
+    else
         dtype_to_f32(item->dtype, item->values, to, count);
-    else if (count)
-        memcpy(to, item->values, count * sizeof(uint32_t));
-    if (item->dtype != DTYPE_I32 || encoder_check_tokens(config, to, count, error)) return true;
-    char where[RECORD_WHERE_TEXT];
-    record_where(&source->record, where);
-    return error_prefix(error, "%s: ", where);
+    return true;
 }

@@ -5,6 +5,7 @@
 #include "data/image_store.h"
 #include "model/encoder.h"
 #include "model/modality.h"
+#include "stream/hidden_states.h"
 #include "stream/reader.h"
 
 /* Blocks behind hidden states that are "last": all of the encoder, however many. */
@@ -25,9 +26,10 @@ typedef struct EncodeSource {
 typedef struct EncodeItem {
     const char *key;
     size_t key_size;
-    size_t rows, width; /* of 4-byte elements: ids, values of hidden states, or one row of pixels */
-    size_t tokens;      /* hidden states that it will have */
-    const void *values; /* as they are stored … */
+    size_t rows, width;  /* of 4-byte elements: ids, values of hidden states, or one row of pixels */
+    size_t tokens;       /* hidden states that it will have */
+    HiddenStates hidden; /* as they are stored … */
+    const void *values;  /* … and what is no hidden states */
     DType dtype;
 } EncodeItem;
 

@@ -161,13 +161,15 @@ static bool refuse_states(Job *job, size_t bad, Error *error) {
 
 /* `hidden` are the states of the item. */
 static bool put_item(Job *job, size_t i, const float *hidden, size_t rows, Error *error) {
-    const size_t width = job->config.width, size = dtype_size(job->request->dtype);
-    job->row = memory_grow(job->row, &job->row_capacity, rows * width, size);
-    dtype_from_f32(job->request->dtype, hidden, job->row, rows * width);
-    Record record = {.key = job->window.keys[i], .key_size = job->window.key_sizes[i], .count = 1};
-    record.tensors[0] =
-        record_tensor("hidden", job->request->dtype, job->row, 2, (uint64_t)rows, (uint64_t)width);
-    return stream_writer_put(job->writer, &record, error);
+    const DType dtype = job->request->dtype;
+    const size_t width = job->config.width;
+    job->row = memory_grow(job->row, &job->row_capacity, hidden_states_bytes(dtype, rows, width), 1);
+    Record record = {.key = job->window.keys[i], .key_size = job->window.key_sizes[i]};
+    if (hidden_states_fill(&record, dtype, hidden, rows, width, job->row, error))
+        return stream_writer_put(job->writer, &record, error);
+    char item[WINDOW_ITEM_TEXT];
+    item_window_describe(&job->window, i, item);
+    return error_prefix(error, "%s: ", item);
 }
 
 static bool encode_window(Job *job, Error *error) {

@@ -14,7 +14,7 @@ typedef struct EncodeRequest {
     const char *input, *output;  /* "-" or NULL: standard streams */
     Shard shard;                 /* of the input; {0} is all of it */
     int64_t blocks;              /* after how many to stop; −1: after the last */
-    DType dtype;                 /* of the hidden states that are written */
+    DType dtype;                 /* of the hidden states that are written: f32, bf16, i8 */
     int level;                   /* of compression: stream_writer_set_level */
     const char *device;          /* backend_find */
     const char *compute;         /* "f32" or "bf16": the matrix products */

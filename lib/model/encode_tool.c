@@ -32,14 +32,14 @@ static Option options[] = {
      .kind = OPTION_TEXT,
      .value = &dtype,
      .argument = "TYPE",
-     .choices = "f32|bf16",
-     .help = "of what is written: f32, bf16"},
+     .choices = "f32|bf16|i8",
+     .help = "of what is written: f32, bf16; i8 with a scale a token"},
     {.name = "compute",
      .kind = OPTION_TEXT,
      .value = &request.compute,
      .argument = "TYPE",
      .choices = "f32|bf16",
-     .help = "of the matrix products; without it: --dtype, if the device can"},
+     .help = "of the products; without it: bf16 for --dtype bf16 and i8, if the device can"},
     OPTION_DEVICE(request.device),
     OPTION_SHARD(shard),
     OPTION_LEVEL(level),
@@ -59,7 +59,8 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
     if (!shard_parse(&request.shard, shard, &error)) options_wrong_usage(&program, "%s", error.message);
     request.modality = modality;
     request.level = (int)level;
-    if (!request.compute) request.compute = backend_rounds(request.device) ? dtype : "f32";
+    if (!request.compute)
+        request.compute = strcmp(dtype, "f32") && backend_rounds(request.device) ? "bf16" : "f32";
     dtype_from_name(dtype, strlen(dtype), &request.dtype);
     if (encode_stream(&request, &program, &error)) return 0;
     log_error("%s", error.message);

@@ -9,6 +9,7 @@
 #include "model/lineage.h"
 #include "model/model_file.h"
 #include "model/recommender.h"
+#include "stream/hidden_states.h"
 #include "stream/join.h"
 
 #include <inttypes.h>
@@ -186,18 +187,16 @@ static bool flush_window(Job *job, const Program *program, Error *error) {
 
 static bool take_hidden(Job *job, size_t side, const Record *record, Error *error) {
     const size_t width = job->window.sides[side].width;
-    const RecordTensor *tensor = record_need_float(record, "hidden", 2, error);
-    if (!tensor) return false;
-    char where[RECORD_WHERE_TEXT];
-    record_where(record, where);
-    if (tensor->shape[1] != width)
-        return error_set(error, "%s: hidden states of width %" PRIu64 "; the header says %zu", where,
-                         tensor->shape[1], width);
-    const size_t rows = tensor->shape[0];
-    float *values = item_window_add_rows(&job->window, side, rows);
-    dtype_to_f32(tensor->dtype, tensor->data, values, rows * width);
-    return first_not_finite(values, rows * width) == SIZE_MAX ||
-           error_set(error, "%s: hidden states that are infinite or no number", where);
+    HiddenStates hidden;
+    if (!hidden_states_of(record, &hidden, error)) return false;
+    if (hidden.width != width) {
+        char where[RECORD_WHERE_TEXT];
+        record_where(record, where);
+        return error_set(error, "%s: hidden states of width %zu; the header says %zu", where, hidden.width,
+                         width);
+    }
+    hidden_states_to_f32(&hidden, item_window_add_rows(&job->window, side, hidden.rows));
+    return true;
 }
 
 static bool take_item(Job *job, const Program *program, const Record *text, const Record *image,

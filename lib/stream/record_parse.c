@@ -67,6 +67,15 @@ static bool parse_tensor(const msgpack_object *object, RecordTensor *tensor, uin
     return true;
 }
 
+static bool check_truths(const RecordTensor *tensor, size_t size, Error *error) {
+    const unsigned char *bytes = tensor->data;
+    unsigned char any = 0;
+    for (size_t i = 0; i < size; i++)
+        any |= bytes[i];
+    return any <= 1 ||
+           error_set(error, "tensor '%s' is bool, but has bytes other than 0 and 1", tensor->name);
+}
+
 static bool parse_tensors(const msgpack_object_array *tensors, Record *record, Error *error) {
     uint64_t sizes[RECORD_MAX_TENSORS];
     record->count = tensors->size;
@@ -80,6 +89,7 @@ static bool parse_tensors(const msgpack_object_array *tensors, Record *record, E
         if (record_tensor_bytes(tensor) != sizes[i])
             return error_set(error, "tensor '%s' is %s, %zu bytes, but has %" PRIu64 " bytes of data",
                              tensor->name, text, record_tensor_bytes(tensor), sizes[i]);
+        if (tensor->dtype == DTYPE_BOOL && !check_truths(tensor, sizes[i], error)) return false;
     }
     return true;
 }

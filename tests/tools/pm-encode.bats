@@ -44,6 +44,66 @@ same_content() {
     [ "$(cat out-dtypes)" = bf16 ]
 }
 
+@test "i8 is what the specification says of f32, from every reader" {
+    need_python
+    for side in text image; do
+        input=tokens.pmt
+        [ $side = text ] || input=images.lmdb
+        pm-encode-$side --encoder $side-encoder.pmt --blocks 1 --dtype i8 --compute f32 -q -o out-$side-i8.pmt $input
+        [ "$(pm-cat --keys out-$side-i8.pmt | cut -f 2,3 | sort -u | paste -sd ' ')" = "hidden	i8 scale	f32" ]
+        # out-$side.pmt: in f32, the values that the bytes stand for.
+        "$python" - "$PROJECT/formats" $side.pmt out-$side-i8.pmt out-$side.pmt <<'END'
+import sys; sys.path.insert(0, sys.argv[1])
+import numpy as np, pmt
+plain, rounded = pmt.Reader(sys.argv[2]), pmt.Reader(sys.argv[3])
+assert rounded.header["dtype"] == "i8"
+with pmt.Writer(sys.argv[4], {**rounded.header, "dtype": "f32"}) as writer:
+    for (key, before), (other, after) in zip(plain, rounded):
+        assert key == other
+        for name, tensor in pmt.hidden_tensors(before["hidden"], "i8").items():
+            assert tensor.dtype == after[name].dtype and tensor.tobytes() == after[name].tobytes(), (key, name)
+        states = pmt.hidden_states(after)
+        step = np.abs(before["hidden"]).max(axis=1, keepdims=True) / 127
+        assert (np.abs(states - before["hidden"]) <= step / 2 * 1.0001).all()
+        writer.write(key, {"hidden": states})
+END
+        pm-export -q out-$side-i8.pmt -o out-i8.safetensors
+        pm-export -q out-$side.pmt -o out.safetensors
+        cmp out-i8.safetensors out.safetensors
+        pm-cat --show 'a000*' out-$side-i8.pmt | grep -v "	scale	" | cmp - <(pm-cat --show 'a000*' out-$side.pmt)
+        for kind in "" -i8; do
+            pm-encode-$side --encoder $side-encoder.pmt -q -o out-$side-top$kind.pmt out-$side$kind.pmt
+        done
+        same_content out-$side-top.pmt out-$side-top-i8.pmt
+    done
+    for kind in "" -i8; do
+        pm-train-user -q --users users.tsv --text out-text$kind.pmt --text-encoder text-encoder.pmt \
+            --image out-image$kind.pmt --image-encoder image-encoder.pmt --dim 16 --fusion-heads 2 \
+            --fusion-intermediate 16 --batch-size 8 --epochs 1 -o out-model$kind.pmt
+        pm-export -q out-model$kind.pmt -o out-model$kind.safetensors
+    done
+    cmp out-model.safetensors out-model-i8.safetensors
+}
+
+@test "pm-fuse takes i8 as the values that it stands for" {
+    need_python
+    pm-train-user -q --users users.tsv --text text.pmt --text-encoder text-encoder.pmt --dim 16 --epochs 1 -o out-model.pmt
+    pm-encode-text --model out-model.pmt --dtype i8 -q -o out-top-i8.pmt text.pmt
+    "$python" - "$PROJECT/formats" out-top-i8.pmt out-top.pmt <<'END'
+import sys; sys.path.insert(0, sys.argv[1])
+import pmt
+reader = pmt.Reader(sys.argv[2])
+with pmt.Writer(sys.argv[3], {**reader.header, "dtype": "f32"}) as writer:
+    for key, tensors in reader:
+        writer.write(key, {"hidden": pmt.hidden_states(tensors)})
+END
+    for kind in "" -i8; do
+        pm-fuse --model out-model.pmt --any-model --text out-top$kind.pmt -q -o out-items$kind.pmt
+        pm-export -q out-items$kind.pmt -o out-items$kind.npy
+    done
+    cmp out-items.npy out-items-i8.npy
+}
+
 @test "what is already at the top passes through" {
     pm-encode-text --encoder text-encoder.pmt -q -o out-top.pmt text.pmt
     pm-encode-text --encoder text-encoder.pmt -q -o out-again.pmt out-top.pmt

@@ -101,7 +101,7 @@ END
     [ "$(pm-cat --keys u.pmt | grep -c '^u\..*	bf16	')" -eq 27 ]
     pm-import -q --model "$checkpoints/dtypes.pt" --select '!(special)' --dtype f16 -o d.pmt
     run tensors d.pmt
-    [[ $output == *"f64	value	f16"* && $output == *"i16	value	i32"* && $output == *"bool	value	u8"* ]]
+    [[ $output == *"f64	value	f16"* && $output == *"i16	value	i32"* && $output == *"bool	value	bool"* ]]
     run pm-import --model "$checkpoints/views.pt" --rename '*=x*x' -o r.pmt
     [ "$status" -eq 0 ]
     run pm-import --model "$checkpoints/views.pt" --rename 'a*=b' -o r.pmt

@@ -49,9 +49,28 @@ static void fill_values(DType dtype, size_t item, size_t count, unsigned char *b
         const uint16_t half = half_of(item, i);
         if (dtype == DTYPE_F32)
             memcpy(bytes + 4 * i, &value, 4);
+        else if (dtype == DTYPE_I8)
+            bytes[i] = (unsigned char)half;
         else
             memcpy(bytes + 2 * i, &half, 2);
     }
+}
+
+static float scale_of(size_t item, size_t row) {
+    return fabsf(float_of(item + ITEMS, row));
+}
+
+static void put_hidden(StreamWriter *writer, DType dtype, size_t item, const unsigned char *bytes) {
+    float scales[11];
+    char key[16];
+    Error error = {""};
+    key_of(item, key);
+    Record record = {.key = key, .key_size = strlen(key), .count = dtype == DTYPE_I8 ? 2 : 1};
+    record.tensors[0] = record_tensor("hidden", dtype, bytes, 2, rows_of(item), (uint64_t)WIDTH);
+    record.tensors[1] = record_tensor("scale", DTYPE_F32, scales, 1, rows_of(item));
+    for (size_t row = 0; row < rows_of(item); row++)
+        scales[row] = scale_of(item, row);
+    CHECK(stream_writer_put(writer, &record, &error), "%s", error.message);
 }
 
 static const char *write_hidden(DType dtype) {
@@ -59,10 +78,8 @@ static const char *write_hidden(DType dtype) {
     StreamWriter *writer = stream_start(path, hidden_header("image", json_integer(3), WIDTH));
     for (size_t item = 0; item < ITEMS; item++) {
         unsigned char bytes[4 * 11 * WIDTH];
-        char key[16];
-        key_of(item, key);
         fill_values(dtype, item, rows_of(item) * WIDTH, bytes);
-        stream_put(writer, key, record_tensor("hidden", dtype, bytes, 2, rows_of(item), (uint64_t)WIDTH));
+        put_hidden(writer, dtype, item, bytes);
     }
     stream_finish(writer);
     return path;
@@ -71,6 +88,7 @@ static const char *write_hidden(DType dtype) {
 /* By the definition of the formats, without core/dtype. */
 static float value_of(DType dtype, size_t item, size_t i) {
     if (dtype == DTYPE_F32) return float_of(item, i);
+    if (dtype == DTYPE_I8) return (float)(int8_t)half_of(item, i) * scale_of(item, i / WIDTH);
     const int fraction_bits = dtype == DTYPE_BF16 ? 7 : 10, bias = dtype == DTYPE_BF16 ? 127 : 15;
     const int half = half_of(item, i), mask = (1 << fraction_bits) - 1;
     const int exponent = (half & 0x7fff) >> fraction_bits, fraction = half & mask;
@@ -131,6 +149,7 @@ static void hidden_states_keep_every_bit(void) {
     check_hidden(DTYPE_F32, MEMORY_LIMIT, false);
     check_hidden(DTYPE_BF16, MEMORY_LIMIT, false);
     check_hidden(DTYPE_F16, MEMORY_LIMIT, false);
+    check_hidden(DTYPE_I8, MEMORY_LIMIT, false);
 }
 
 static void more_than_the_limit_goes_into_a_file(void) {
@@ -139,6 +158,7 @@ static void more_than_the_limit_goes_into_a_file(void) {
     check_hidden(DTYPE_F32, 1000, true);
     check_hidden(DTYPE_BF16, 1, true);
     check_hidden(DTYPE_F16, 0, true);
+    check_hidden(DTYPE_I8, 1000, true);
     unsetenv("TMPDIR");
 }
 
@@ -326,6 +346,8 @@ static void bad_records_are_refused(void) {
          record_tensor("hidden", DTYPE_F32, values, 1, UINT64_C(2))},
         {"b", "u8 [1,2]; expected a float tensor", "record 2 ('b')",
          record_tensor("hidden", DTYPE_U8, values, 2, UINT64_C(1), UINT64_C(2))},
+        {"b", "no tensor 'scale'", "record 2 ('b')",
+         record_tensor("hidden", DTYPE_I8, values, 2, UINT64_C(1), UINT64_C(2))},
         {"b", "infinite or no number", "record 2 ('b')",
          record_tensor("hidden", DTYPE_F32, infinite, 2, UINT64_C(1), UINT64_C(2))},
         {"b", "infinite or no number", "tensor 'hidden'",

@@ -159,6 +159,7 @@ static void test_elements(void) {
     const uint64_t unsigned_wide[] = {UINT64_MAX};
     const double reals[] = {1.5, -2.25};
     const unsigned char truths[] = {2, 0};
+    const int64_t small[] = {-128, 127, 128};
     int32_t narrow[2];
     float floats[2];
     uint16_t halves[2];
@@ -176,6 +177,14 @@ static void test_elements(void) {
     CHECK(element_convert(ELEMENT_F32, floats, DTYPE_BF16, halves, 2, &error) && halves[0] == 0x3fc0);
     CHECK(element_convert(ELEMENT_BOOL, truths, DTYPE_U8, bytes, 2, &error) && bytes[0] == 1 &&
           bytes[1] == 0);
+    CHECK(element_convert(ELEMENT_BOOL, truths, DTYPE_BOOL, bytes, 2, &error) && bytes[0] == 1 &&
+          bytes[1] == 0);
+    CHECK(!element_convert(ELEMENT_U8, truths, DTYPE_BOOL, bytes, 1, &error) &&
+          strstr(error.message, "bool"));
+    CHECK(element_convert(ELEMENT_I64, small, DTYPE_I8, bytes, 2, &error) && bytes[0] == 0x80 &&
+          bytes[1] == 127);
+    CHECK(!element_convert(ELEMENT_I64, small + 2, DTYPE_I8, bytes, 1, &error) &&
+          strstr(error.message, "128"));
     element_to_mask(ELEMENT_F64, (const double[]){0, -0.5}, bytes, 2);
     CHECK(bytes[0] == 0 && bytes[1] == 1);
 }
