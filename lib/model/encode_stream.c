@@ -7,6 +7,7 @@
 #include "core/progress.h"
 #include "model/encode_source.h"
 #include "model/item_window.h"
+#include "model/lineage.h"
 #include "model/model_file.h"
 #include "model/recommender.h"
 #include "stream/writer.h"
@@ -42,8 +43,7 @@ static bool read_config(Job *job, const json_t *header, const char *name, Error 
     const char *wanted = modality_name(job->request->modality);
     const json_t *config = json_object_get(header, "config");
     if (job->request->model) {
-        config = json_object_get(header,
-                                 job->request->modality == MODALITY_TEXT ? "text_encoder" : "image_encoder");
+        config = json_object_get(header, modality_encoder_key(job->request->modality));
         if (!json_is_object(config))
             return error_set(error, "%s: this model holds no %s encoder; give one with --encoder", name,
                              wanted);
@@ -80,9 +80,7 @@ static bool load_encoder(Job *job, Error *error) {
     ModelFound found;
     bool fine = read_config(job, stream_reader_header(reader), name, error) && choose_blocks(job, error);
     if (fine) {
-        const char *prefix = !model                               ? ""
-                             : request->modality == MODALITY_TEXT ? recommender_text_prefix()
-                                                                  : recommender_image_prefix(&job->config);
+        const char *prefix = model ? recommender_encoder_prefix(&job->config) : "";
         job->parameters = parameter_set_create();
         job->encoder = encoder_create(job->parameters, &job->config, prefix, job->source.start, job->end);
         fine = model_file_read(reader, job->parameters, &filter, &found, error) &&
@@ -100,10 +98,9 @@ static bool open_writer(Job *job, const Program *program, Error *error) {
     json_t *header = header_create("hidden");
     json_object_set_new(header, "modality", json_string(modality_name(job->request->modality)));
     json_object_set(header, "encoder",
-                    json_object_get(job->encoder_header, !job->request->model ? "config"
-                                                         : job->request->modality == MODALITY_TEXT
-                                                             ? "text_encoder"
-                                                             : "image_encoder"));
+                    json_object_get(job->encoder_header, !job->request->model
+                                                             ? "config"
+                                                             : modality_encoder_key(job->request->modality)));
     json_object_set_new(header, "blocks", json_integer((json_int_t)job->end));
     json_object_set_new(header, "width", json_integer((json_int_t)job->config.width));
     json_object_set_new(header, "dtype", json_string(dtype_name(job->request->dtype)));
@@ -211,6 +208,29 @@ static bool encode_items(Job *job, Error *error) {
     return status == STREAM_END && encode_window(job, error);
 }
 
+/* Of hidden states, which blocks go on from. The hash that tells is at the end of their stream. */
+static bool check_maker(const Job *job, const json_t *content, Error *error) {
+    const EncodeRequest *request = job->request;
+    if (request->any_model || job->source.start == ENCODER_FROM_INPUT) return true;
+    const Lineage hidden = {stream_reader_name(job->source.reader), job->source.header, content};
+    const Lineage maker = {request->model ? request->model : request->encoder, job->encoder_header,
+                           job->encoder_content};
+    return request->model ? lineage_check_hidden(&hidden, &maker, request->modality, error)
+                          : lineage_check_encoder(&hidden, &maker, error);
+}
+
+static bool finish(Job *job, Error *error) {
+    json_t *content = encode_source_content(&job->source);
+    const bool fine = check_maker(job, content, error);
+    stream_writer_add_content(job->writer, job->request->model ? "model" : "encoder",
+                              json_incref(job->encoder_content));
+    stream_writer_add_content(job->writer, "input", content);
+    if (!fine) return false;
+    StreamWriter *writer = job->writer;
+    job->writer = NULL;
+    return stream_writer_close(writer, error);
+}
+
 static bool run(Job *job, const Program *program, Error *error) {
     const EncodeRequest *request = job->request;
     const Backend *backend = backend_find(job->request->device, request->compute, error);
@@ -221,16 +241,10 @@ static bool run(Job *job, const Program *program, Error *error) {
         return false;
     job->tape = tape_create(backend, false);
     parameter_set_move(job->parameters, backend);
-    stream_writer_add_content(job->writer, request->model ? "model" : "encoder", job->encoder_content);
-    job->encoder_content = NULL;
     progress_start(&job->progress, "items", encode_source_count(&job->source));
     const bool fine = encode_items(job, error);
     progress_finish(&job->progress);
-    if (!fine) return false;
-    stream_writer_add_content(job->writer, "input", encode_source_content(&job->source));
-    StreamWriter *writer = job->writer;
-    job->writer = NULL;
-    return stream_writer_close(writer, error);
+    return fine && finish(job, error);
 }
 
 bool encode_stream(const EncodeRequest *request, const Program *program, Error *error) {

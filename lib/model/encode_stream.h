@@ -12,6 +12,7 @@ typedef struct EncodeRequest {
     Modality modality;
     const char *encoder, *model; /* one of them: where the blocks come from */
     const char *input, *output;  /* "-" or NULL: standard streams */
+    bool any_model;              /* hidden states that another model is known to have made will do */
     Shard shard;                 /* of the input; {0} is all of it */
     int64_t blocks;              /* after how many to stop; −1: after the last */
     DType dtype;                 /* of the hidden states that are written: f32, bf16, i8 */

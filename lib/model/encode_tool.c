@@ -1,6 +1,7 @@
 #include "model/encode_tool.h"
 
 #include "core/log.h"
+#include "model/lineage.h"
 #include "nn/backend/backend.h"
 #include "stream/writer.h"
 
@@ -41,6 +42,7 @@ static Option options[] = {
      .choices = "f32|bf16",
      .help = "of the products; without it: bf16 for --dtype bf16 and i8, if the device can"},
     OPTION_DEVICE(request.device),
+    OPTION_ANY_MODEL(request.any_model),
     OPTION_SHARD(shard),
     OPTION_LEVEL(level),
     OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),

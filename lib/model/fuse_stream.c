@@ -15,12 +15,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { TEXT = 0, IMAGE = 1, SIDES = WINDOW_SIDES };
-
 /* So much of what waits for its partner stays in memory; more goes into a scratch file. */
 #define JOIN_MEMORY ((size_t)32 << 20)
-
-static const char *const side_names[SIDES] = {"text", "image"};
 
 typedef struct Job {
     const FuseRequest *request;
@@ -28,7 +24,7 @@ typedef struct Job {
     Settings settings;
     Recommender *recommender;
     Tape *tape;
-    StreamReader *readers[SIDES]; /* NULL: the tower does not read it */
+    StreamReader *readers[MODALITIES]; /* NULL: the tower does not read it */
     ItemWindow window;
     StreamWriter *writer;
     Progress progress;
@@ -36,10 +32,10 @@ typedef struct Job {
 } Job;
 
 /* Hidden states must come from the encoder's last block. */
-static bool check_blocks(const Job *job, size_t side, const json_t *header, const char *name, Error *error) {
+static bool check_blocks(const Job *job, Modality modality, const json_t *header, const char *name,
+                         Error *error) {
     const json_t *blocks = json_object_get(header, "blocks");
-    const json_t *encoder =
-        json_object_get(job->model_header, side == TEXT ? "text_encoder" : "image_encoder");
+    const json_t *encoder = json_object_get(job->model_header, modality_encoder_key(modality));
     if (!json_is_object(encoder)) encoder = json_object_get(header, "encoder");
     const json_t *all = json_object_get(encoder, "num_hidden_layers");
     if (!json_is_integer(blocks) || !json_is_integer(all) ||
@@ -47,43 +43,45 @@ static bool check_blocks(const Job *job, size_t side, const json_t *header, cons
         return true;
     return error_set(
         error, "%s: hidden states after %lld of %lld blocks; let pm-encode-%s --model carry them to the top",
-        name, (long long)json_integer_value(blocks), (long long)json_integer_value(all), side_names[side]);
+        name, (long long)json_integer_value(blocks), (long long)json_integer_value(all),
+        modality_name(modality));
 }
 
-static bool open_side(Job *job, size_t side, bool needed, const char *path, Error *error) {
+static bool open_side(Job *job, Modality modality, bool needed, const char *path, Error *error) {
     if (!needed && path)
         return error_set(error, "the model's tower %s does not read --%s", tower_name(job->settings.tower),
-                         side_names[side]);
+                         modality_name(modality));
     if (!needed) return true;
     if (!path)
         return error_set(error, "the model's tower %s needs --%s", tower_name(job->settings.tower),
-                         side_names[side]);
-    StreamReader *reader = job->readers[side] = stream_reader_open_kind(path, "hidden", error);
+                         modality_name(modality));
+    StreamReader *reader = job->readers[modality] = stream_reader_open_kind(path, "hidden", error);
     if (!reader) return false;
     const json_t *header = stream_reader_header(reader);
-    const char *modality = header_text(header, "modality", error);
+    const char *of = header_text(header, "modality", error);
     int64_t width;
-    if (!modality || !header_integer(header, "width", 1, 1 << 24, &width, error))
+    if (!of || !header_integer(header, "width", 1, 1 << 24, &width, error))
         return error_prefix(error, "%s: ", path);
-    if (strcmp(modality, side_names[side]))
-        return error_set(error, "%s: hidden states of %s, given as --%s", path, modality, side_names[side]);
-    job->window.sides[side].width = (size_t)width;
-    return check_blocks(job, side, header, path, error);
+    if (strcmp(of, modality_name(modality)))
+        return error_set(error, "%s: hidden states of %s, given as --%s", path, of, modality_name(modality));
+    job->window.sides[modality].width = (size_t)width;
+    return check_blocks(job, modality, header, path, error);
 }
 
 static bool open_sides(Job *job, Error *error) {
-    bool text, image;
-    return recommender_modalities(&job->settings, &text, &image, error) &&
-           open_side(job, TEXT, text, job->request->text, error) &&
-           open_side(job, IMAGE, image, job->request->image, error);
+    bool reads[MODALITIES];
+    bool fine = recommender_modalities(&job->settings, reads, error);
+    for (Modality modality = 0; fine && modality < MODALITIES; modality++)
+        fine = open_side(job, modality, reads[modality], job->request->hidden[modality], error);
+    return fine;
 }
 
 /* The ID tower's table stays a passenger: nothing of it is computed. */
 static bool load_model(Job *job, StreamReader *reader, Error *error) {
     const bool id = job->settings.tower == TOWER_ID;
     const RecommenderInputs inputs = {.item_towers = !id,
-                                      .text_width = job->window.sides[TEXT].width,
-                                      .image_width = job->window.sides[IMAGE].width};
+                                      .text_width = job->window.sides[MODALITY_TEXT].width,
+                                      .image_width = job->window.sides[MODALITY_IMAGE].width};
     const ModelFilter filter = {.keep = id ? ITEM_TENSORS : NULL};
     ModelFound found;
     job->recommender = recommender_create(&job->settings, &inputs, error);
@@ -126,9 +124,9 @@ static bool open_writer(Job *job, const Program *program, const float *padding, 
         json_object_set_new(header, "padding_item", vector_json(padding, (size_t)job->settings.dim));
     header_sign(header, program->name, options_record(program));
     header_add_input(header, "model", job->model_header);
-    for (size_t side = 0; side < SIDES; side++)
-        if (job->readers[side])
-            header_add_input(header, side_names[side], stream_reader_header(job->readers[side]));
+    for (Modality modality = 0; modality < MODALITIES; modality++)
+        if (job->readers[modality])
+            header_add_input(header, modality_name(modality), stream_reader_header(job->readers[modality]));
     job->writer = stream_writer_open(job->request->output, header, error);
     json_decref(header);
     if (!job->writer) return false;
@@ -148,14 +146,14 @@ static const float *fuse_window(Job *job, bool padding) {
     ItemWindow *window = &job->window;
     ItemBatch batch = {.count = window->items};
     tape_reset(job->tape, 0);
-    if (job->readers[TEXT]) {
-        batch.text_segments = item_window_segments(window, TEXT);
-        batch.text_hidden = window->sides[TEXT].values;
+    if (job->readers[MODALITY_TEXT]) {
+        batch.text_segments = item_window_segments(window, MODALITY_TEXT);
+        batch.text_hidden = window->sides[MODALITY_TEXT].values;
     }
-    if (job->readers[IMAGE]) {
-        batch.image_segments = item_window_segments(window, IMAGE);
-        batch.image_hidden = window->sides[IMAGE].values;
-        batch.image_tokens = window->items ? window->sides[IMAGE].offsets[1] : 0;
+    if (job->readers[MODALITY_IMAGE]) {
+        batch.image_segments = item_window_segments(window, MODALITY_IMAGE);
+        batch.image_hidden = window->sides[MODALITY_IMAGE].values;
+        batch.image_tokens = window->items ? window->sides[MODALITY_IMAGE].offsets[1] : 0;
     }
     return tape_read(job->tape, recommender_items(job->recommender, job->tape, &batch, padding, &tokens));
 }
@@ -185,8 +183,8 @@ static bool flush_window(Job *job, const Program *program, Error *error) {
     return true;
 }
 
-static bool take_hidden(Job *job, size_t side, const Record *record, Error *error) {
-    const size_t width = job->window.sides[side].width;
+static bool take_hidden(Job *job, Modality modality, const Record *record, Error *error) {
+    const size_t width = job->window.sides[modality].width;
     HiddenStates hidden;
     if (!hidden_states_of(record, &hidden, error)) return false;
     if (hidden.width != width) {
@@ -195,38 +193,42 @@ static bool take_hidden(Job *job, size_t side, const Record *record, Error *erro
         return error_set(error, "%s: hidden states of width %zu; the header says %zu", where, hidden.width,
                          width);
     }
-    hidden_states_to_f32(&hidden, item_window_add_rows(&job->window, side, hidden.rows));
+    hidden_states_to_f32(&hidden, item_window_add_rows(&job->window, modality, hidden.rows));
     return true;
 }
 
-static bool take_item(Job *job, const Program *program, const Record *text, const Record *image,
+/* An item's records: of both modalities, or NULL for the one that the tower does not read. */
+static bool take_item(Job *job, const Program *program, const Record *const records[MODALITIES],
                       Error *error) {
-    const Record *either = text ? text : image;
+    const Record *any = records[MODALITY_TEXT] ? records[MODALITY_TEXT] : records[MODALITY_IMAGE];
     if (job->window.items == WINDOW_ITEMS && !flush_window(job, program, error)) return false;
-    if ((text && !take_hidden(job, TEXT, text, error)) || (image && !take_hidden(job, IMAGE, image, error)))
-        return false;
-    item_window_add(&job->window, either->key, either->key_size);
+    for (Modality modality = 0; modality < MODALITIES; modality++)
+        if (records[modality] && !take_hidden(job, modality, records[modality], error)) return false;
+    item_window_add(&job->window, any->key, any->key_size);
     return true;
 }
 
 /* Says what is left out, unless nothing remains, which is an error of its own. */
 static void report_unmatched(const Job *job, const StreamJoin *join) {
-    for (size_t side = 0; side < SIDES; side++) {
-        const JoinSide join_side = side == TEXT ? JOIN_A : JOIN_B;
+    for (Modality modality = 0; modality < MODALITIES; modality++) {
+        const JoinSide join_side = modality == MODALITY_TEXT ? JOIN_A : JOIN_B;
         const uint64_t alone = stream_join_unmatched(join, join_side);
         if (alone && (job->done || job->window.items))
-            log_warning(
-                "%" PRIu64 " items of %s are left out, since the other stream lacks them; the first is '%s'",
-                alone, stream_reader_name(job->readers[side]), stream_join_first_unmatched(join, join_side));
+            log_warning("%" PRIu64
+                        " items of %s are left out, since the other stream lacks them; the first is '%s'",
+                        alone, stream_reader_name(job->readers[modality]),
+                        stream_join_first_unmatched(join, join_side));
     }
 }
 
 static bool fuse_both(Job *job, const Program *program, Error *error) {
-    StreamJoin *join = stream_join_create(job->readers[TEXT], job->readers[IMAGE], JOIN_MEMORY);
+    StreamJoin *join =
+        stream_join_create(job->readers[MODALITY_TEXT], job->readers[MODALITY_IMAGE], JOIN_MEMORY);
     Record text, image;
+    const Record *const records[] = {[MODALITY_TEXT] = &text, [MODALITY_IMAGE] = &image};
     StreamStatus status;
     while ((status = stream_join_next(join, &text, &image, error)) == STREAM_RECORD)
-        if (!take_item(job, program, &text, &image, error)) {
+        if (!take_item(job, program, records, error)) {
             status = STREAM_ERROR;
             break;
         }
@@ -235,12 +237,13 @@ static bool fuse_both(Job *job, const Program *program, Error *error) {
     return status == STREAM_END;
 }
 
-static bool fuse_one(Job *job, const Program *program, Error *error) {
-    const bool text = job->readers[TEXT] != NULL;
+static bool fuse_one(Job *job, Modality modality, const Program *program, Error *error) {
     Record record;
+    const Record *records[MODALITIES] = {NULL};
     StreamStatus status;
-    while ((status = stream_reader_next(job->readers[text ? TEXT : IMAGE], &record, error)) == STREAM_RECORD)
-        if (!take_item(job, program, text ? &record : NULL, text ? NULL : &record, error)) return false;
+    records[modality] = &record;
+    while ((status = stream_reader_next(job->readers[modality], &record, error)) == STREAM_RECORD)
+        if (!take_item(job, program, records, error)) return false;
     return status == STREAM_END;
 }
 
@@ -271,27 +274,28 @@ static bool copy_table(Job *job, const Program *program, Error *error) {
 }
 
 static bool fuse_all(Job *job, const Program *program, Error *error) {
-    const bool text = job->readers[TEXT] != NULL, image = job->readers[IMAGE] != NULL;
+    const StreamReader *text = job->readers[MODALITY_TEXT], *image = job->readers[MODALITY_IMAGE];
     if (!text && !image) return copy_table(job, program, error);
-    if (!(text && image ? fuse_both(job, program, error) : fuse_one(job, program, error))) return false;
-    if (!job->window.items && !job->done)
-        return text && image ? error_set(error, "%s and %s have no item in common", job->request->text,
-                                         job->request->image)
-                             : error_set(error, "%s: it holds no item",
-                                         stream_reader_name(job->readers[text ? TEXT : IMAGE]));
-    return flush_window(job, program, error);
+    const bool both = text && image;
+    if (!(both ? fuse_both(job, program, error)
+               : fuse_one(job, text ? MODALITY_TEXT : MODALITY_IMAGE, program, error)))
+        return false;
+    if (job->window.items || job->done) return flush_window(job, program, error);
+    return both ? error_set(error, "%s and %s have no item in common", stream_reader_name(text),
+                            stream_reader_name(image))
+                : error_set(error, "%s: it holds no item", stream_reader_name(text ? text : image));
 }
 
 /* The hashes that tell are at the ends of the streams. */
 static bool check_makers(const Job *job, Error *error) {
     const Lineage model = {job->request->model, job->model_header, job->model_content};
     bool fine = true;
-    for (size_t side = 0; fine && !job->request->any_model && side < SIDES; side++) {
-        const StreamReader *reader = job->readers[side];
+    for (Modality modality = 0; fine && !job->request->any_model && modality < MODALITIES; modality++) {
+        const StreamReader *reader = job->readers[modality];
         if (!reader) continue;
         json_t *content = stream_reader_content(reader);
         const Lineage hidden = {stream_reader_name(reader), stream_reader_header(reader), content};
-        fine = lineage_check_hidden(&hidden, &model, side == TEXT ? MODALITY_TEXT : MODALITY_IMAGE, error);
+        fine = lineage_check_hidden(&hidden, &model, modality, error);
         json_decref(content);
     }
     return fine;
@@ -306,10 +310,10 @@ static bool run(Job *job, const Program *program, Error *error) {
     const bool fine = fuse_all(job, program, error) && check_makers(job, error);
     progress_finish(&job->progress);
     if (!fine) return false;
-    for (size_t side = 0; side < SIDES; side++)
-        if (job->readers[side])
-            stream_writer_add_content(job->writer, side_names[side],
-                                      stream_reader_content(job->readers[side]));
+    for (Modality modality = 0; modality < MODALITIES; modality++)
+        if (job->readers[modality])
+            stream_writer_add_content(job->writer, modality_name(modality),
+                                      stream_reader_content(job->readers[modality]));
     StreamWriter *writer = job->writer;
     job->writer = NULL;
     return stream_writer_close(writer, error);
@@ -325,8 +329,8 @@ bool fuse_stream(const FuseRequest *request, const Program *program, Error *erro
     tape_destroy(job->tape);
     json_decref(job->model_header);
     json_decref(job->model_content);
-    for (size_t side = 0; side < SIDES; side++)
-        stream_reader_close(job->readers[side]);
+    for (Modality modality = 0; modality < MODALITIES; modality++)
+        stream_reader_close(job->readers[modality]);
     item_window_free(&job->window);
     free(job);
     return fine;

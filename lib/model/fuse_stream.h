@@ -3,13 +3,15 @@
 #define MODEL_FUSE_STREAM_H
 
 #include "core/options.h"
+#include "model/modality.h"
 
 typedef struct FuseRequest {
-    const char *model, *text, *image; /* text and image as far as the model's tower reads them */
-    bool any_model;                   /* hidden states that another model is known to have made will do */
-    const char *output;               /* "-" or NULL: standard output */
-    const char *device;               /* backend_find */
-    const char *compute;              /* "f32" or "bf16": the matrix products */
+    const char *model;
+    const char *hidden[MODALITIES]; /* as far as the model's tower reads them; NULL where not */
+    bool any_model;                 /* hidden states that another model is known to have made will do */
+    const char *output;             /* "-" or NULL: standard output */
+    const char *device;             /* backend_find */
+    const char *compute;            /* "f32" or "bf16": the matrix products */
 } FuseRequest;
 
 /* An item that only one of two streams has is left out and counted. Memory does not grow with the number of

@@ -3,11 +3,12 @@
 #define MODEL_ITEM_WINDOW_H
 
 #include "core/error.h"
+#include "model/modality.h"
 #include "nn/segments.h"
 
 #include <stdint.h>
 
-enum { WINDOW_ITEMS = 128, WINDOW_SIDES = 2 };
+enum { WINDOW_ITEMS = 128, WINDOW_SIDES = MODALITIES };
 
 typedef struct WindowSide {
     size_t width, rows, capacity; /* rows of `width` elements of 4 bytes: values, or ids (width 1) */

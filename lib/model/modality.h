@@ -9,4 +9,9 @@ static inline const char *modality_name(Modality modality) {
     return modality == MODALITY_TEXT ? "text" : "image";
 }
 
+/* Under which a model's header has the configuration of its encoder. */
+static inline const char *modality_encoder_key(Modality modality) {
+    return modality == MODALITY_TEXT ? "text_encoder" : "image_encoder";
+}
+
 #endif

@@ -5,13 +5,10 @@
 
 #include <string.h>
 
-const char *recommender_text_prefix(void) {
-    return "text_encoder.bert_model.";
-}
-
-const char *recommender_image_prefix(const EncoderConfig *config) {
-    return config->architecture == ENCODER_VIT ? "cv_encoder.image_net."
-                                               : "cv_encoder.image_net.vision_model.";
+const char *recommender_encoder_prefix(const EncoderConfig *config) {
+    return encoder_config_is_text(config)        ? "text_encoder.bert_model."
+           : config->architecture == ENCODER_VIT ? "cv_encoder.image_net."
+                                                 : "cv_encoder.image_net.vision_model.";
 }
 
 /* The fusion of a tower: a tower of one modality is a fusion of that modality alone. */
@@ -20,13 +17,13 @@ static const FusionKind *fusion_of_tower(const Settings *settings, Error *error)
     return fusion_find(tower == TOWER_MODAL ? settings->fusion : tower_name(tower), error);
 }
 
-bool recommender_modalities(const Settings *settings, bool *text, bool *image, Error *error) {
-    *text = *image = false;
+bool recommender_modalities(const Settings *settings, bool reads[MODALITIES], Error *error) {
+    reads[MODALITY_TEXT] = reads[MODALITY_IMAGE] = false;
     if (settings->tower == TOWER_ID || settings->tower == TOWER_VECTORS) return true;
     const FusionKind *fusion = fusion_of_tower(settings, error);
     if (!fusion) return false;
-    *text = fusion->uses_text;
-    *image = fusion->uses_image;
+    reads[MODALITY_TEXT] = fusion->uses_text;
+    reads[MODALITY_IMAGE] = fusion->uses_image;
     return true;
 }
 
@@ -48,15 +45,16 @@ static bool create_item_towers(Recommender *recommender, const RecommenderInputs
                          tower_name(settings->tower));
     if (fusion->uses_text) {
         if (inputs->text)
-            recommender->text_encoder = encoder_create(set, inputs->text, recommender_text_prefix(),
-                                                       inputs->text_blocks, inputs->text->blocks);
+            recommender->text_encoder =
+                encoder_create(set, inputs->text, recommender_encoder_prefix(inputs->text),
+                               inputs->text_blocks, inputs->text->blocks);
         recommender->text_projection = linear_layer_create(
             set, GROUP_REST, INITIAL_NORMAL, dim, inputs->text_width, true, "text_encoder.text_proj");
     }
     if (fusion->uses_image) {
         if (inputs->image)
             recommender->image_encoder =
-                encoder_create(set, inputs->image, recommender_image_prefix(inputs->image),
+                encoder_create(set, inputs->image, recommender_encoder_prefix(inputs->image),
                                inputs->image_blocks, inputs->image->blocks);
         recommender->image_projection = linear_layer_create(set, GROUP_REST, INITIAL_NORMAL, dim,
                                                             inputs->image_width, true, "cv_encoder.cv_proj");

@@ -4,6 +4,7 @@
 #define MODEL_RECOMMENDER_H
 
 #include "model/encoder.h"
+#include "model/modality.h"
 #include "model/objective/objective.h"
 
 /* What goes into the recommender. */
@@ -32,12 +33,11 @@ typedef struct Recommender {
     void *objective_modules[OBJECTIVE_MOST_PARTS];
 } Recommender;
 
-/* The prefixes of the encoders' own names in a model. */
-const char *recommender_text_prefix(void);
-const char *recommender_image_prefix(const EncoderConfig *config);
+/* The prefix of an encoder's own names in a model. */
+const char *recommender_encoder_prefix(const EncoderConfig *config);
 
 /* Which modalities the tower and fusion of these settings read. */
-bool recommender_modalities(const Settings *settings, bool *text, bool *image, Error *error);
+bool recommender_modalities(const Settings *settings, bool reads[MODALITIES], Error *error);
 
 /* Checks the settings and creates the parts; parameters are not initialised yet. To be given to
  * recommender_destroy, with its parameters. */

@@ -37,7 +37,7 @@ bool inputs_choose_tower(const TrainInputs *inputs, TrainRequest *request, Error
     Settings *settings = &request->settings;
     bool reads[MODALITIES];
     if (!request->tower_given) settings->tower = tower_of_streams(request);
-    if (!recommender_modalities(settings, &reads[MODALITY_TEXT], &reads[MODALITY_IMAGE], error) ||
+    if (!recommender_modalities(settings, reads, error) ||
         !check_read(request, "items", request->items, settings->tower == TOWER_VECTORS, error) ||
         !check_read(request, "catalog", request->catalog, settings->tower == TOWER_ID, error))
         return false;

@@ -15,7 +15,7 @@ static json_t *model_header(const Trainer *trainer, const TrainInputs *inputs, c
     json_t *header = header_create("model");
     json_object_set_new(header, "config", settings_record(&request->settings));
     for (const Side *side = inputs->sides; side < inputs->sides + MODALITIES; side++)
-        json_object_set_new(header, side->kind->encoder_key,
+        json_object_set_new(header, modality_encoder_key(side->kind->modality),
                             side->encoder_json ? json_incref(side->encoder_json) : json_null());
     if (request->ranks->count > 1) json_object_set_new(header, "ranks", json_integer(request->ranks->count));
     describe_epoch(header, trainer);

@@ -10,11 +10,11 @@
 
 /* What one modality calls by other names than the other. */
 typedef struct SideKind {
+    Modality modality;
     const char *name;           /* of the option that gives the stream */
     const char *raw;            /* what a stream holds that no block was applied to */
     const char *encoder_option; /* that gives the encoder's weights */
     const char *config_option;  /* that gives its architecture alone */
-    const char *encoder_key;    /* of its configuration in a model's header */
     const char *prefix;         /* of its tensors in a model */
     const char *projection;     /* what carries its last hidden states on */
     FeatureKind raw_kind;

@@ -42,6 +42,7 @@ bool weights_inherit_settings(const TrainWeights *weights, Program *program, Err
  * *place receives where it stands. NULL, with a message, when there is none. */
 static json_t *find_config(const Side *side, const StreamReader *init, const char **place, Error *error) {
     const SideKind *kind = side->kind;
+    const char *key = modality_encoder_key(kind->modality);
     const json_t *config;
     if (side->config_path && !side->weights) {
         *place = side->config_path;
@@ -50,9 +51,9 @@ static json_t *find_config(const Side *side, const StreamReader *init, const cha
     if (side->weights) {
         *place = stream_reader_name(side->weights);
         config = json_object_get(stream_reader_header(side->weights), "config");
-    } else if (init && json_is_object(json_object_get(stream_reader_header(init), kind->encoder_key))) {
+    } else if (init && json_is_object(json_object_get(stream_reader_header(init), key))) {
         *place = stream_reader_name(init);
-        config = json_object_get(stream_reader_header(init), kind->encoder_key);
+        config = json_object_get(stream_reader_header(init), key);
     } else {
         *place = side->path;
         config = json_object_get(side->store->header, "encoder");
@@ -83,7 +84,7 @@ static bool find_encoder(Side *side, const StreamReader *init, Error *error) {
     if (!side->encoder_json) return false;
     if (!encoder_config_read(&side->encoder, side->encoder_json, error))
         return error_prefix(error, "%s: ", place);
-    if (encoder_config_is_text(&side->encoder) != (side->kind == &side_kinds[MODALITY_TEXT]))
+    if (encoder_config_is_text(&side->encoder) != (side->kind->modality == MODALITY_TEXT))
         return error_set(error, "%s: this is no %s encoder", place, name);
     if (store->blocks > (int64_t)side->encoder.blocks)
         return error_set(error, "--%s has %" PRId64 " blocks behind it, but the encoder in %s has only %zu",
@@ -189,8 +190,7 @@ static bool load_init(TrainWeights *weights, TrainInputs *inputs, const TrainReq
 /* Of an encoder's own file what --init has not given. */
 static bool load_encoder(TrainWeights *weights, Side *side, Error *error) {
     if (!side->weights) return true;
-    const char *prefix = side->kind == &side_kinds[MODALITY_TEXT] ? recommender_text_prefix()
-                                                                  : recommender_image_prefix(&side->encoder);
+    const char *prefix = recommender_encoder_prefix(&side->encoder);
     const char *name = stream_reader_name(side->weights);
     const ModelFilter filter = {.prefix = prefix, .keep = prefix, .only_missing = true};
     ModelFound found;

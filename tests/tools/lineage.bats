@@ -78,6 +78,20 @@ train_id() { pm-train-user -q --dim 8 --epochs 1 "$@"; }
     refuses out-strange.pmt -- pm-fuse -q --model out-frozen.pmt --text out-strange.pmt -o out.pmt
 }
 
+@test "pm-encode: blocks go on from hidden states of their own model or encoder, or of what that was trained above" {
+    pm-encode-text --model model.pmt -q -o out-top.pmt text.pmt
+    pm-encode-text --model model.pmt --blocks 2 -q -o out-2.pmt text.pmt
+    pm-encode-text --model model.pmt -q -o out-from-2.pmt out-2.pmt
+    pm-encode-text --model other.pmt --blocks 2 -q -o out-other.pmt text.pmt
+    refuses out-other.pmt "pm-encode-text --model model.pmt" --any-model -- \
+        pm-encode-text --model model.pmt -q -o out.pmt out-other.pmt
+    pm-encode-text --model model.pmt --any-model -q -o out-any.pmt out-other.pmt
+    pm-encode-text --encoder text-encoder.pmt --blocks 2 -q -o out-late.pmt tokens.pmt # past a block that was trained
+    refuses out-late.pmt model.pmt -- pm-encode-text --model model.pmt -q -o out.pmt out-late.pmt
+    refuses text.pmt stranger.pmt --any-model -- pm-encode-text --encoder stranger.pmt -q -o out.pmt text.pmt
+    pm-encode-text --encoder stranger.pmt --any-model -q -o out-strange.pmt text.pmt
+}
+
 @test "pm-train-user: hidden states and the blocks that go on from them have one maker" {
     refuses text.pmt stranger.pmt --any-model -- train_text --text text.pmt --text-encoder stranger.pmt -o out.pmt
     train_text --text text.pmt --text-encoder stranger.pmt --any-model -o out-any.pmt
