@@ -12,12 +12,12 @@ static Option options[] = {
 
 static Program program = {
     .name = "pm-export",
-    .usage = "FILE -o NAME.{safetensors,npz,npy}",
+    .usage = "FILE... -o NAME.{safetensors,npz,npy}",
     .purpose =
         "Writes the tensors of a model or encoder (FILE.pmt) under their names. Of a stream with a "
         "record an item it writes padded arrays: hidden [items, T, W] or ids [items, T] (padding "
         "id 1) with mask [items, T], vector [items, D] or pixels, and the keys in their order to "
-        "NAME.keys.tsv; of an image store (FILE.lmdb) pixels, uint8 [items, H, W, 3]. "
+        "NAME.keys.tsv; of image stores (FILE.lmdb) pixels, uint8 [items, H, W, 3]. "
         "In .npz and .npy, which have no bf16, that becomes f32; a .npy is the one array of vectors, "
         "pixels or images.",
     .options = options,
@@ -26,10 +26,10 @@ static Program program = {
 
 int main(int argc, char **argv) {
     const int first = options_parse(&program, argc, argv);
-    if (argc - first != 1) options_wrong_usage(&program, "say one stream or image store");
+    if (argc == first) options_wrong_usage(&program, "say a stream or image stores");
     if (!arguments.output) options_wrong_usage(&program, "say the output with -o");
     Error error;
-    if (export_file(argv[first], arguments.output, &error)) return 0;
+    if (export_files(argv + first, (size_t)(argc - first), arguments.output, &error)) return 0;
     log_error("%s", error.message);
     return 1;
 }

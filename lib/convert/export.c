@@ -25,10 +25,13 @@ static bool export_stream(const ExportRequest *request, Error *error) {
     return tensor && export_items(request, tensor, error);
 }
 
-bool export_file(const char *input, const char *output, Error *error) {
+bool export_files(char *const *inputs, size_t count, const char *output, Error *error) {
+    const char *input = inputs[0];
     if (!file_check_regular(input, error)) return false;
     if (!strcmp(input, "-")) input = "/dev/stdin"; /* opened anew, it is read from its beginning */
-    const ExportRequest request = {input, output, array_target_find(output, error)};
+    const ExportRequest request = {input, output, inputs, count, array_target_find(output, error)};
     if (!request.target) return false;
-    return image_store_is_one(input) ? export_images(&request, error) : export_stream(&request, error);
+    if (image_store_is_one(input)) return export_images(&request, error);
+    if (count > 1) return error_set(error, "%s: only image stores go together; cat joins streams", input);
+    return export_stream(&request, error);
 }

@@ -7,6 +7,8 @@
 
 typedef struct ExportRequest {
     const char *input, *output;
+    char *const *inputs; /* of image stores, which may be several; `input` is the first */
+    size_t count;
     const ArrayTarget *target;
 } ExportRequest;
 
@@ -15,7 +17,7 @@ bool export_tensors(const ExportRequest *request, Error *error);
 /* `tensor` is what a record of this kind of stream holds. */
 bool export_items(const ExportRequest *request, const char *tensor, Error *error);
 
-/* Of an image store. */
+/* Of image stores. */
 bool export_images(const ExportRequest *request, Error *error);
 
 /* NAME.keys.tsv, where `output` is NAME and an ending; to be freed. */

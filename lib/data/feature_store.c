@@ -264,18 +264,18 @@ static bool add_image(FeatureStore *store, const StoredImage *image, Error *erro
 }
 
 static bool read_images(FeatureStore *store, const char *path, Error *error) {
-    store->images = image_store_open(path, error);
+    store->images = image_stores_open_list(path, error);
     if (!store->images) return false;
-    set_pixels(store, image_store_size(store->images));
+    set_pixels(store, image_stores_size(store->images));
     store->dtype = DTYPE_U8;
-    store->header = json_incref((json_t *)image_store_header(store->images));
-    store->content = image_store_content(store->images);
+    store->header = json_incref((json_t *)image_stores_header(store->images));
+    store->content = image_stores_content(store->images);
     StoredImage image;
     Progress progress;
     int status;
     bool fine = true;
-    progress_start(&progress, "items", image_store_count(store->images));
-    while (fine && (status = image_store_next(store->images, &image, error)) != 0) {
+    progress_start(&progress, "items", image_stores_count(store->images));
+    while (fine && (status = image_stores_next(store->images, &image, error)) != 0) {
         fine = status > 0 && add_image(store, &image, error);
         progress_update(&progress, feature_store_items(store));
     }
@@ -295,7 +295,7 @@ bool feature_store_read(FeatureStore *store, const char *path, size_t memory_lim
     *store = (FeatureStore){.name = memory_copy_text(name, strlen(name)),
                             .names = name_table_create(),
                             .rows = growing_memory_start(memory_limit)};
-    const bool is_image_store = path && image_store_is_one(path);
+    const bool is_image_store = path && image_stores_are_listed(path);
     if ((is_image_store ? read_images(store, path, error) : read_stream(store, path, error)) &&
         check_item_count(store, error))
         return true;
@@ -310,7 +310,7 @@ void feature_store_free(FeatureStore *store) {
     name_table_destroy(store->names);
     free(store->first_rows);
     free(store->mapped);
-    image_store_close(store->images);
+    image_stores_close(store->images);
     growing_memory_free(&store->rows);
     *store = (FeatureStore){0};
 }

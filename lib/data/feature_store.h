@@ -1,5 +1,5 @@
 /* What training reads of the items, gathered for a batch: all records of one stream (formats/stream.md:
- * tokens, hidden, pixels, items), kept in their own dtype, or an image store, read where it lies. */
+ * tokens, hidden, pixels, items), kept in their own dtype, or image stores, read where they lie. */
 #ifndef DATA_FEATURE_STORE_H
 #define DATA_FEATURE_STORE_H
 
@@ -7,7 +7,7 @@
 #include "core/growing_memory.h"
 #include "core/name_table.h"
 #include "data/image_recipe.h"
-#include "data/image_store.h"
+#include "data/image_stores.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -35,12 +35,13 @@ typedef struct FeatureStore {
     NameTable *names;     /* of the items, in the order of the file */
     size_t *first_rows;   /* [items + 1]: item i is the rows first_rows[i] … first_rows[i + 1] − 1 */
     GrowingMemory rows;
-    ImageStore *images;     /* NULL: the rows are in `rows` */
-    const uint8_t **mapped; /* [items]: their pixels in the image store */
+    ImageStores *images;    /* NULL: the rows are in `rows` */
+    const uint8_t **mapped; /* [items]: their pixels in the image stores */
     size_t first_capacity, mapped_capacity;
 } FeatureStore;
 
-/* Reads the whole file, a stream or an image store; "-" or NULL is standard input. Of a stream, up to
+/* Reads the whole file, a stream, or an image store or several ("A.lmdb,B.lmdb"); "-" or NULL is standard
+ * input. Of a stream, up to
  * `memory_limit` bytes stay in memory, more go into a scratch file. An item that comes twice, tensors that
  * differ in dtype or width, values that are not finite, ids out of the vocabulary and a file without an item
  * are errors; an item without a token is not. To be given to feature_store_free; on failure there is nothing

@@ -123,11 +123,25 @@ json_t *image_store_content(const ImageStore *store) {
     return json_deep_copy(json_object_get(store->header, "content"));
 }
 
+const char *image_store_names(const ImageStore *store, size_t *size) {
+    *size = store->order.mv_size;
+    return store->order.mv_data;
+}
+
+static bool find_value(const ImageStore *store, const char *name, size_t name_size, MDB_val *value) {
+    return name_size && name_size <= IMAGE_STORE_MAX_NAME && name[0] != ' ' &&
+           get(store, name, name_size, value);
+}
+
+bool image_store_has(const ImageStore *store, const char *name, size_t name_size) {
+    MDB_val value;
+    return find_value(store, name, name_size, &value);
+}
+
 const uint8_t *image_store_find(const ImageStore *store, const char *name, size_t name_size, Error *error) {
     MDB_val value;
     const int shown = name_size > IMAGE_STORE_MAX_NAME ? IMAGE_STORE_MAX_NAME : (int)name_size;
-    if (!name_size || name_size > IMAGE_STORE_MAX_NAME || name[0] == ' ' ||
-        !get(store, name, name_size, &value)) {
+    if (!find_value(store, name, name_size, &value)) {
         error_set(error, "%s: no image of item %.*s", store->path, shown, name);
         return NULL;
     }

@@ -84,6 +84,11 @@ void image_store_skip(ImageStore *store, size_t count);
 /* Back to the first image. */
 void image_store_rewind(ImageStore *store);
 
+/* The names of all items in their order, a newline behind each. */
+const char *image_store_names(const ImageStore *store, size_t *size);
+
+bool image_store_has(const ImageStore *store, const char *name, size_t name_size);
+
 /* The pixels of one item; NULL with a message when there are none. */
 const uint8_t *image_store_find(const ImageStore *store, const char *name, size_t name_size, Error *error);
 

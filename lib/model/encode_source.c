@@ -22,30 +22,32 @@ static bool open_stream(EncodeSource *source, const char *path, const Shard *sha
            error_prefix(error, "%s: ", stream_reader_name(source->reader));
 }
 
-static bool open_images(EncodeSource *source, const char *path, const Shard *shard, Error *error) {
+static bool open_images(EncodeSource *source, char *const *paths, size_t count, const Shard *shard,
+                        Error *error) {
     uint64_t first;
-    source->images = image_store_open(path, error);
+    source->images = image_stores_open(paths, count, error);
     if (!source->images) return false;
-    source->header = image_store_header(source->images);
+    source->header = image_stores_header(source->images);
     source->start = ENCODER_FROM_INPUT;
-    source->left = image_store_count(source->images);
+    source->left = image_stores_count(source->images);
     source->share = shard->count > 0;
     shard_range(shard, source->left, &first, &source->left);
-    if (first > 1) image_store_skip(source->images, first - 1);
+    if (first > 1) image_stores_skip(source->images, first - 1);
     return true;
 }
 
-bool encode_source_open(EncodeSource *source, Modality modality, const char *path, const Shard *shard,
-                        Error *error) {
+bool encode_source_open(EncodeSource *source, Modality modality, char *const *paths, size_t count,
+                        const Shard *shard, Error *error) {
     source->modality = modality;
-    return modality == MODALITY_IMAGE && path && image_store_is_one(path)
-               ? open_images(source, path, shard, error)
-               : open_stream(source, path, shard, error);
+    if (modality == MODALITY_IMAGE && count && image_store_is_one(paths[0]))
+        return open_images(source, paths, count, shard, error);
+    if (count > 1) return error_set(error, "%s: only image stores go together; cat joins streams", paths[0]);
+    return open_stream(source, count ? paths[0] : NULL, shard, error);
 }
 
 void encode_source_close(EncodeSource *source) {
     stream_reader_close(source->reader);
-    image_store_close(source->images);
+    image_stores_close(source->images);
 }
 
 uint64_t encode_source_count(const EncodeSource *source) {
@@ -53,7 +55,7 @@ uint64_t encode_source_count(const EncodeSource *source) {
 }
 
 json_t *encode_source_content(const EncodeSource *source) {
-    return source->images ? image_store_content(source->images) : stream_reader_content(source->reader);
+    return source->images ? image_stores_content(source->images) : stream_reader_content(source->reader);
 }
 
 static bool wrong_shape(const Record *record, const RecordTensor *tensor, const char *wanted, size_t size,
@@ -131,8 +133,8 @@ static bool take_record(const EncodeSource *source, const EncoderConfig *config,
 
 bool encode_source_check(const EncodeSource *source, const EncoderConfig *config, Error *error) {
     if (!source->images) return true;
-    const char *name = image_store_name(source->images);
-    const size_t size = image_store_size(source->images);
+    const char *name = image_stores_name(source->images);
+    const size_t size = image_stores_size(source->images);
     image_recipe_compare(&config->recipe, source->header, name);
     return size == config->image_size ||
            error_set(error,
@@ -144,7 +146,7 @@ static StreamStatus next_image(EncodeSource *source, const EncoderConfig *config
                                Error *error) {
     StoredImage image;
     if (!source->left && source->share) return STREAM_END; /* of all images the hash is looked at */
-    const int status = image_store_next(source->images, &image, error);
+    const int status = image_stores_next(source->images, &image, error);
     if (status <= 0) return status < 0 ? STREAM_ERROR : STREAM_END;
     source->left -= source->left > 0;
     *item = (EncodeItem){.key = image.name, .key_size = image.name_size};

@@ -1,8 +1,8 @@
-/* What an encoder reads, item by item: a stream of tokens, pixels or hidden states, or a store of images. */
+/* What an encoder reads, item by item: a stream of tokens, pixels or hidden states, or image stores. */
 #ifndef MODEL_ENCODE_SOURCE_H
 #define MODEL_ENCODE_SOURCE_H
 
-#include "data/image_store.h"
+#include "data/image_stores.h"
 #include "model/encoder.h"
 #include "model/modality.h"
 #include "stream/hidden_states.h"
@@ -16,10 +16,10 @@ typedef struct EncodeSource {
     int64_t
         start; /* blocks that its hidden states have behind them, ENCODER_FROM_INPUT or ENCODE_FROM_LAST */
     const json_t *header;
-    StreamReader *reader; /* NULL: a store */
-    ImageStore *images;
+    StreamReader *reader; /* NULL: image stores */
+    ImageStores *images;
     uint64_t left; /* images that are still to come */
-    bool share;    /* of the store, not all of it */
+    bool share;    /* of the images, not all of them */
     Record record;
 } EncodeSource;
 
@@ -33,15 +33,16 @@ typedef struct EncodeItem {
     DType dtype;
 } EncodeItem;
 
-/* Only a share of the items, unless `shard` is {0}. */
-bool encode_source_open(EncodeSource *source, Modality modality, const char *path, const Shard *shard,
-                        Error *error);
+/* One stream ("-" or NULL: standard input), or image stores. Only a share of the items, unless `shard` is
+ * {0}. */
+bool encode_source_open(EncodeSource *source, Modality modality, char *const *paths, size_t count,
+                        const Shard *shard, Error *error);
 void encode_source_close(EncodeSource *source); /* {0} is allowed */
 
 /* 0: not known. */
 uint64_t encode_source_count(const EncodeSource *source);
 
-/* Whether the images of a store are made for this encoder. */
+/* Whether the images of stores are made for this encoder. */
 bool encode_source_check(const EncodeSource *source, const EncoderConfig *config, Error *error);
 
 /* The next item, if it is one for this encoder; valid until the next call. */

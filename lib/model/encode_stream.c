@@ -65,7 +65,7 @@ static bool choose_blocks(Job *job, Error *error) {
                          "%s: its hidden states have %" PRId64
                          " blocks behind them already, and --blocks %zu "
                          "is fewer",
-                         file_display_name(job->request->input), job->source.start, job->end);
+                         stream_reader_name(job->source.reader), job->source.start, job->end);
     return true;
 }
 
@@ -235,7 +235,8 @@ static bool run(Job *job, const Program *program, Error *error) {
     const EncodeRequest *request = job->request;
     const Backend *backend = backend_find(job->request->device, request->compute, error);
     if (!backend ||
-        !encode_source_open(&job->source, request->modality, request->input, &request->shard, error) ||
+        !encode_source_open(&job->source, request->modality, request->inputs, request->input_count,
+                            &request->shard, error) ||
         !load_encoder(job, error) || !encode_source_check(&job->source, &job->config, error) ||
         !open_writer(job, program, error))
         return false;

@@ -11,14 +11,16 @@
 typedef struct EncodeRequest {
     Modality modality;
     const char *encoder, *model; /* one of them: where the blocks come from */
-    const char *input, *output;  /* "-" or NULL: standard streams */
-    bool any_model;              /* hidden states that another model is known to have made will do */
-    Shard shard;                 /* of the input; {0} is all of it */
-    int64_t blocks;              /* after how many to stop; −1: after the last */
-    DType dtype;                 /* of the hidden states that are written: f32, bf16, i8 */
-    int level;                   /* of compression: stream_writer_set_level */
-    const char *device;          /* backend_find */
-    const char *compute;         /* "f32" or "bf16": the matrix products */
+    char *const *inputs;         /* one, or image stores; none is standard input */
+    size_t input_count;
+    const char *output;  /* "-" or NULL: standard output */
+    bool any_model;      /* hidden states that another model is known to have made will do */
+    Shard shard;         /* of the input; {0} is all of it */
+    int64_t blocks;      /* after how many to stop; −1: after the last */
+    DType dtype;         /* of the hidden states that are written: f32, bf16, i8 */
+    int level;           /* of compression: stream_writer_set_level */
+    const char *device;  /* backend_find */
+    const char *compute; /* "f32" or "bf16": the matrix products */
 } EncodeRequest;
 
 /* Tokens, pixels, an image store or hidden states → hidden states. Memory does not grow with the number of

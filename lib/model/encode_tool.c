@@ -56,8 +56,10 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
     Error error;
     if (!request.encoder == !request.model)
         options_wrong_usage(&program, "give one of --encoder and --model");
-    if (argc - first > 1) options_wrong_usage(&program, "one input at the most");
-    if (first < argc) request.input = argv[first];
+    request.inputs = argv + first;
+    request.input_count = (size_t)(argc - first);
+    if (request.input_count > 1 && modality == MODALITY_TEXT)
+        options_wrong_usage(&program, "one input at the most");
     if (!shard_parse(&request.shard, shard, &error)) options_wrong_usage(&program, "%s", error.message);
     request.modality = modality;
     request.level = (int)level;

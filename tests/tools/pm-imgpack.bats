@@ -303,15 +303,53 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     cmp store.keys.tsv joined.keys.tsv
     run pm-imgpack --join part1.lmdb part1.lmdb -o no.lmdb
     [ "$status" -eq 1 ]
-    [[ "$output" == *"is in it already" ]]
+    [[ "$output" == *" is in part1.lmdb and in part1.lmdb; an item may come once" ]]
     pm-imgpack -q --images images --items items.tsv --size 8 -o small.lmdb
     run pm-imgpack --join part1.lmdb small.lmdb -o no.lmdb
-    [[ "$output" == *"they do not join" ]]
+    [[ "$output" == *"part1.lmdb has images of 224 pixels a side, small.lmdb of 8; they do not go together" ]]
     for shard in 0/3 4/3 1 1/3x; do
         run pm-imgpack --images images --items items.tsv --shard $shard -o no.lmdb
         [ "$status" -eq 2 ]
     done
     [ ! -e no.lmdb ]
+}
+
+@test "shards are read as one store" {
+    pack -q --size 16
+    for i in 1 2 3; do pm-imgpack -q --images images --items items.tsv --size 16 --shard $i/3 -o part$i.lmdb; done
+    pm-export -q store.lmdb -o store.npz
+    pm-export -q part1.lmdb part2.lmdb part3.lmdb -o parts.npz
+    cmp store.npz parts.npz
+    cmp store.keys.tsv parts.keys.tsv
+    jq '.image_size = 16' "$PROJECT/pipelines/configs/image-small.json" > image.json
+    pm-synth encoder image.json -q -o encoder.pmt
+    encode() { pm-encode-image --encoder encoder.pmt --blocks 1 -q "$@"; }
+    encode -o whole.pmt store.lmdb
+    encode -o parts.pmt part1.lmdb part2.lmdb part3.lmdb
+    pm-export -q whole.pmt -o whole.npz
+    pm-export -q parts.pmt -o parts.npz
+    cmp whole.npz parts.npz
+    for i in 1 2; do encode --shard $i/2 -o half$i.pmt part1.lmdb part2.lmdb part3.lmdb; done
+    pm-cat -q half1.pmt half2.pmt -o halves.pmt
+    [ "$(pm-cat --keys whole.pmt)" = "$(pm-cat --keys halves.pmt)" ]
+    printf 'u1\tone two three four one\nu2\ttwo one four three two\n' > users.tsv
+    ln store.lmdb one,store.lmdb
+    for images in store.lmdb one,store.lmdb part1.lmdb,part2.lmdb,part3.lmdb; do
+        pm-train-user -q --users users.tsv --image $images --image-encoder encoder.pmt --dim 8 --epochs 1 -o model.pmt
+        pm-export -q model.pmt -o "$images.npz"
+        cmp store.lmdb.npz "$images.npz"
+    done
+    run encode -o no.pmt part1.lmdb part1.lmdb
+    [ "$status" -eq 1 ]
+    [[ "$output" == *" is in part1.lmdb and in part1.lmdb; an item may come once" ]]
+    pm-imgpack -q --images images --items items.tsv --size 16 --shard 3/3 --resample bicubic -o other.lmdb
+    run encode -o no.pmt part1.lmdb other.lmdb
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"the images of part1.lmdb and other.lmdb were resized in different ways; pack them alike" ]]
+    run encode -o no.pmt whole.pmt whole.pmt
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"only image stores go together; cat joins streams" ]]
+    [ ! -e no.pmt ]
 }
 
 @test "killed and gone on with, a packing ends in the same bytes" {
