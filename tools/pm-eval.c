@@ -105,5 +105,8 @@ int main(int argc, char **argv) {
     if (!cutoffs_parse(&request.cutoffs, cutoffs, &error))
         options_wrong_usage(&program, "--k: %s", error.message);
     request.processes = ranks_start(&error);
-    return ranks_end(request.processes, request.processes && evaluate(&request, &error), &error);
+    request.options = options_record(&program);
+    const bool fine = request.processes && evaluate(&request, &error);
+    json_decref(request.options);
+    return ranks_end(fine, &error);
 }

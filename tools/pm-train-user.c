@@ -147,5 +147,5 @@ int main(int argc, char **argv) {
         options_wrong_usage(&program, "--checkpoint-every and --restart need --checkpoint");
     if (request.transfer && !request.init) options_wrong_usage(&program, "--transfer needs --init");
     request.ranks = ranks_start(&error);
-    return ranks_end(request.ranks, request.ranks && run(&error), &error);
+    return ranks_end(request.ranks && run(&error), &error);
 }

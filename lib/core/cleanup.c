@@ -14,6 +14,7 @@ typedef struct Unfinished {
 } Unfinished;
 
 static Unfinished *volatile unfinished;
+static void (*failure)(void);
 
 static void remove_files(void) {
     for (const Unfinished *file = unfinished; file; file = file->next)
@@ -69,7 +70,12 @@ void cleanup_forget(const char *path) {
         if (file->path == path) file->path = NULL;
 }
 
+void cleanup_at_failure(void (*run)(void)) {
+    failure = run;
+}
+
 _Noreturn void cleanup_and_fail(void) {
     remove_files();
+    if (failure) failure();
     _exit(1);
 }

@@ -11,8 +11,11 @@ void cleanup_start(void);
 void cleanup_add(const char *path);
 void cleanup_forget(const char *path);
 
+/* What cleanup_and_fail runs once the files are removed. */
+void cleanup_at_failure(void (*run)(void));
+
 /* Ends the program now, with exit 1, from whatever thread or signal handler: removes the files and runs
- * nothing else. */
+ * nothing else but what was given to cleanup_at_failure. */
 _Noreturn void cleanup_and_fail(void);
 
 #endif

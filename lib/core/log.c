@@ -21,9 +21,9 @@ void log_open(const char *name, LogLevel level) {
     options.level = level;
 }
 
-void log_rank(int rank, int count, const char *host) {
+void log_rank(int rank, const char *name) {
     const size_t length = strlen(options.name);
-    snprintf(options.name + length, sizeof options.name - length, " (rank %d of %d, %s)", rank, count, host);
+    snprintf(options.name + length, sizeof options.name - length, " (%s)", name);
     if (rank) options.level = LOG_ERRORS;
 }
 

@@ -11,7 +11,7 @@ LogLevel log_level(void);
 
 /* Of several processes in one run: names the one in front of every message; others than rank 0 print errors
  * alone. */
-void log_rank(int rank, int count, const char *host);
+void log_rank(int rank, const char *name);
 
 /* Errors are always printed, warnings also with -q; reports unless -q; details only with -v. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

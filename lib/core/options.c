@@ -7,6 +7,7 @@
 #include "core/option_paths.h"
 #include "core/option_text.h"
 #include "core/parallel.h"
+#include "core/ranks.h"
 #include "core/start.h"
 #include "core/version.h"
 
@@ -289,6 +290,7 @@ int options_parse(Program *program, int argc, char **argv) {
     if (common.version) {
         printf("%s %s\n", program->name, PROJECT_VERSION);
         if (program->version_details) puts(program->version_details());
+        printf("MPI: %s\n", ranks_describe());
         end_of_output();
     }
     log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);

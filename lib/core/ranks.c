@@ -1,63 +1,114 @@
 #include "core/ranks.h"
 
+#include "core/cleanup.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/ranks_agree.h"
 #include "core/ranks_transport.h"
 #include "core/shared_object.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Floats that are summed at a time. */
 enum { SUM_BLOCK = 1 << 20 };
 
 const Ranks ranks_single = {0, 1, NULL};
 
+static const char plugin_name[] = "pm-mpi.so", plugin_needs[] = "MPI's mpicc";
+
+static long number_of(const char *variable) {
+    const char *text = getenv(variable);
+    return text ? strtol(text, NULL, 10) : 0;
+}
+
 /* How many processes a launcher says that it started: Open MPI's, MPICH's and Slurm's way. */
 static long launched(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i])) return strtol(getenv(names[i]), NULL, 10);
-    return getenv("PMIX_RANK") && getenv("SLURM_NTASKS") ? strtol(getenv("SLURM_NTASKS"), NULL, 10) : 1;
+        if (getenv(names[i])) return number_of(names[i]);
+    if (getenv("PMIX_RANK")) return number_of("SLURM_NTASKS");
+    if (number_of("SLURM_STEP_NUM_TASKS") > 1)
+        log_warning(
+            "srun started several processes that know nothing of each other, each for the whole work; "
+            "give it --mpi=pmix to make them one run");
+    return 1;
 }
 
 static const RanksTransport *open_transport(Error *error) {
-    static const char name[] = "pm-mpi.so";
-    void *plugin = shared_object_open(name, "MPI's mpicc", error);
+    void *plugin = shared_object_open(plugin_name, plugin_needs, error);
     if (!plugin) return NULL;
     const RanksOpen open = (RanksOpen)dlsym(plugin, "pm_ranks_open");
     const RanksTransport *transport = open ? open() : NULL;
     if (transport && transport->version == RANKS_TRANSPORT_VERSION) return transport;
-    shared_object_refuse(name, error);
+    shared_object_refuse(plugin_name, error);
     return NULL;
 }
 
+const char *ranks_describe(void) {
+    static char text[2 * PATH_MAX];
+    Error error;
+    if (!shared_object_find(plugin_name, text, sizeof text)) return "no plug-in";
+    void *plugin = shared_object_open(plugin_name, plugin_needs, &error);
+    const RanksLibrary library = plugin ? (RanksLibrary)dlsym(plugin, "pm_ranks_library") : NULL;
+    if (plugin && !library) shared_object_refuse(plugin_name, &error);
+    snprintf(text, sizeof text, "%s", library ? library() : error.message);
+    return text;
+}
+
+/* ---- A process of several ---- */
+
+static Ranks several; /* its transport is NULL when there are not several, or no more */
+static char several_name[512];
+
+/* The process ends before its part is done, and MPI may be in any state. */
+static void end_all(void) {
+    enum { SECONDS_TO_END = 5 };
+    const RanksTransport *transport = several.transport;
+    several.transport = NULL;
+    if (!transport) return;
+    alarm(SECONDS_TO_END);
+    transport->end_all();
+}
+
 const Ranks *ranks_start(Error *error) {
-    static Ranks ranks;
     if (launched() <= 1) return &ranks_single;
     const RanksTransport *transport = open_transport(error);
     if (!transport) return NULL;
-    ranks = (Ranks){transport->rank, transport->count, transport};
-    log_rank(ranks.rank, ranks.count, transport->host);
-    return &ranks;
+    several = (Ranks){transport->rank, transport->count, transport};
+    snprintf(several_name, sizeof several_name, "rank %d of %d, %s", several.rank, several.count,
+             transport->host);
+    log_rank(several.rank, several_name);
+    atexit(end_all);
+    cleanup_at_failure(end_all);
+    return ranks_agree_on_program(&several, error) ? &several : NULL;
+}
+
+const char *ranks_name(const Ranks *ranks) {
+    return ranks->transport ? several_name : "";
 }
 
 /* When several ranks fail for the same reason, the first one's message is enough. */
-static void let_others_speak(const Ranks *ranks) {
-    const struct timespec pause = {.tv_nsec = 1000000L * (ranks->rank < 9 ? 100 * ranks->rank : 900)};
+static void let_others_speak(void) {
+    const int rank = several.transport ? several.rank : 0;
+    const struct timespec pause = {.tv_nsec = 1000000L * (rank < 9 ? 100 * rank : 900)};
     nanosleep(&pause, NULL);
 }
 
-int ranks_end(const Ranks *ranks, bool fine, const Error *error) {
-    if (ranks && ranks->transport && !fine) let_others_speak(ranks);
-    if (!fine) log_error("%s", error->message);
-    if (ranks && ranks->transport) {
-        if (!fine) ranks->transport->end_all();
-        ranks->transport->finish();
+int ranks_end(bool fine, const Error *error) {
+    if (!fine) {
+        let_others_speak();
+        log_error("%s", error->message);
+        return 1;
     }
-    return fine ? 0 : 1;
+    if (several.transport) several.transport->finish();
+    several.transport = NULL;
+    return 0;
 }
 
 size_t ranks_first(const Ranks *ranks, int rank, size_t total) {

@@ -20,9 +20,15 @@ extern const Ranks ranks_single;
  * and only rank 0 says more than errors. */
 const Ranks *ranks_start(Error *error);
 
-/* Ends the program's part in it; the exit status. Without `fine` the message is printed and all other
- * processes are ended, too. */
-int ranks_end(const Ranks *ranks, bool fine, const Error *error);
+/* The end of the program's part in it, and its exit status. Without `fine` the message is printed. A process
+ * that ends without having been here, or not fine, by exit or cleanup_and_fail, ends all others. */
+int ranks_end(bool fine, const Error *error);
+
+/* "rank 3 of 8, node2", for messages; a process by itself is "". */
+const char *ranks_name(const Ranks *ranks);
+
+/* The MPI library, for --version, or why there is none. */
+const char *ranks_describe(void);
 
 /* Whether it is this process that writes. */
 static inline bool ranks_writes(const Ranks *ranks) {

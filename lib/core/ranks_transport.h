@@ -24,9 +24,11 @@ typedef struct RanksTransport {
 } RanksTransport;
 
 /* To be raised with every change above. */
-enum { RANKS_TRANSPORT_VERSION = 1 };
+enum { RANKS_TRANSPORT_VERSION = 2 };
 
-/* What a transport exports as pm_ranks_open. */
+/* What a transport exports: as pm_ranks_open, and as pm_ranks_library, which says what library it goes by and
+ * may be called alone. */
 typedef const RanksTransport *(*RanksOpen)(void);
+typedef const char *(*RanksLibrary)(void);
 
 #endif

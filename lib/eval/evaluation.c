@@ -3,6 +3,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/ranks_agree.h"
 #include "eval/baselines.h"
 #include "eval/metrics.h"
 #include "eval/ranker.h"
@@ -138,6 +139,23 @@ static bool report(const Evaluation *evaluation, Error *error) {
     return false;
 }
 
+static void add(json_t *object, const char *name, const json_t *content) {
+    if (content) json_object_set(object, name, (json_t *)content);
+}
+
+/* All ranks must be asked the same about the same. */
+static bool agree(const Evaluation *evaluation, Error *error) {
+    const Ranker *ranker = &evaluation->ranker;
+    json_t *own = json_copy(evaluation->request->options);
+    add(own, "model", ranker->model.content);
+    add(own, "items", ranker->vectors.content);
+    add(own, "catalog", ranker->catalogue.content);
+    add(own, "users", evaluation->behaviours.content);
+    const bool fine = ranks_agree(evaluation->request->processes, own, error);
+    json_decref(own);
+    return fine;
+}
+
 static bool run(Evaluation *evaluation, Error *error) {
     const EvaluationRequest *request = evaluation->request;
     const RankerFiles files = {.model = request->model,
@@ -146,7 +164,8 @@ static bool run(Evaluation *evaluation, Error *error) {
                                .device = request->device,
                                .any_model = request->any_model};
     return ranker_open(&evaluation->ranker, &files, error) && read_behaviours(evaluation, error) &&
-           rank(evaluation, error) && (!ranks_writes(request->processes) || report(evaluation, error));
+           agree(evaluation, error) && rank(evaluation, error) &&
+           (!ranks_writes(request->processes) || report(evaluation, error));
 }
 
 bool evaluate(const EvaluationRequest *request, Error *error) {

@@ -6,8 +6,11 @@
 #include "data/split.h"
 #include "eval/metrics.h"
 
+#include <jansson.h>
+
 typedef struct EvaluationRequest {
     const Ranks *processes;            /* each ranks a share of the users, and the first one reports */
+    json_t *options;                   /* all that are in force, which they must have in common */
     const char *model, *users, *items; /* a model over item vectors */
     const char *baseline, *catalog;    /* or a baseline over the items of a catalogue or a stream */
     const char *device;                /* of the model: backend_find */

@@ -1,7 +1,6 @@
 #include "train/run_identity.h"
 
-#include "core/memory.h"
-#include "core/version.h"
+#include "core/ranks_agree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,31 +51,15 @@ json_t *run_identity(const TrainRequest *request, const TrainInputs *inputs, con
     return identity;
 }
 
-/* Rank 0's identity, on all. */
-static json_t *first_identity(const json_t *identity, const Ranks *ranks) {
-    char *text = json_dumps(identity, JSON_COMPACT | JSON_SORT_KEYS);
-    size_t size = strlen(text);
-    ranks_broadcast(ranks, sizeof size, &size);
-    char *first = memory_need(size + 1, 1);
-    if (ranks_writes(ranks)) memcpy(first, text, size);
-    ranks_broadcast(ranks, size, first);
-    json_t *parsed = json_loads(first, 0, NULL);
-    free(text);
-    free(first);
-    return parsed;
-}
-
-bool run_identity_agrees(const json_t *identity, const Ranks *ranks, Error *error) {
-    if (ranks->count == 1) return true;
-    json_t *own = json_deep_copy(identity), *value;
-    const char *key;
-    bool agrees = true;
-    json_object_set_new(own, "version", json_string(PROJECT_VERSION));
-    json_t *first = first_identity(own, ranks);
-    json_object_foreach(own, key,
-                        value) if (agrees && !json_equal(value, json_object_get(first, key))) agrees =
-        error_set(error, "--%s is not rank 0's; all ranks need the same command over the same files", key);
+bool run_identity_agrees(const json_t *identity, const TrainRequest *request, Error *error) {
+    json_t *own = json_copy((json_t *)identity);
+    json_object_set_new(own, "epochs", json_integer(request->settings.epochs));
+    json_object_set_new(own, "patience", json_integer(request->settings.patience));
+    json_object_set_new(own, "checkpoint", json_boolean(request->checkpoint));
+    json_object_set_new(own, "checkpoint-every", json_integer(request->checkpoint_every));
+    json_object_set_new(own, "restart", json_boolean(request->restart));
+    json_object_set_new(own, "check-numerics", json_boolean(request->check_numerics));
+    const bool agrees = ranks_agree(request->ranks, own, error);
     json_decref(own);
-    json_decref(first);
     return agrees;
 }

@@ -11,8 +11,8 @@ json_t *run_contents(const TrainInputs *inputs, const TrainWeights *weights);
  * nothing (null), and contents; not for how long to train where nothing depends on it. */
 json_t *run_identity(const TrainRequest *request, const TrainInputs *inputs, const TrainWeights *weights);
 
-/* Whether all ranks have the program, the settings and the contents of rank 0; the message names what
+/* Whether all ranks have the identity of rank 0, and what else they must do together; the message names what
  * differs. */
-bool run_identity_agrees(const json_t *identity, const Ranks *ranks, Error *error);
+bool run_identity_agrees(const json_t *identity, const TrainRequest *request, Error *error);
 
 #endif

@@ -33,7 +33,7 @@ static void take_paths(TrainJob *job) {
 static bool create_trainer(TrainJob *job, Error *error) {
     const TrainRequest *request = job->request;
     job->identity = run_identity(request, &job->inputs, &job->weights);
-    if (!run_identity_agrees(job->identity, request->ranks, error)) return false;
+    if (!run_identity_agrees(job->identity, request, error)) return false;
     const TrainerOptions options = {.ranks = request->ranks,
                                     .keep_last = !strcmp(request->keep, "last"),
                                     .checkpoint = request->checkpoint,

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <mpi.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* MPI counts with an int: what is larger goes in pieces. */
 enum { LARGEST_PIECE = 1 << 30 };
@@ -58,6 +59,16 @@ static void finish(void) {
 static void end_all(void) {
     MPI_Abort(MPI_COMM_WORLD, 1);
     abort();
+}
+
+/* The first words of what the library says of itself: its name and version. */
+const char *pm_ranks_library(void);
+const char *pm_ranks_library(void) {
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING + 1];
+    int length;
+    MPI_Get_library_version(text, &length);
+    text[strcspn(text, ",\t\n")] = 0;
+    return text;
 }
 
 const RanksTransport *pm_ranks_open(void);
