@@ -9,10 +9,12 @@
 typedef struct Numerics {
     const Behaviours *behaviours;
     const ItemSource *source;
-    const Batch *batch; /* under way, or NULL */
-    ItemBatch features; /* of its distinct items */
-    size_t operators;   /* so far in this step */
-    char found[400];    /* the first that was not finite; empty: none */
+    const char *rank;         /* ranks_name */
+    const Batch *batch;       /* under way, or NULL */
+    size_t first_user, users; /* of the batch, whose inputs this rank has */
+    ItemBatch features;       /* of the items that this rank has */
+    size_t operators, looks;  /* so far in this step: results; and gradients, too, until one was found */
+    char found[480];          /* the first that was not finite; empty: none */
 } Numerics;
 
 /* Looks at all that happens on the tape from now on. */
@@ -20,5 +22,8 @@ void numerics_watch(Numerics *numerics, Tape *tape);
 
 /* A step over this batch begins; NULL: something else does. */
 void numerics_begin(Numerics *numerics, const Batch *batch);
+
+/* Which of the batch's users and items this rank has. */
+void numerics_share(Numerics *numerics, size_t first_user, size_t users, const ItemBatch *features);
 
 #endif

@@ -25,7 +25,7 @@ void shares_sum_gradients(const Trainer *trainer);
 /* Leaves these gradients to rank 0 alone, so that they count once at the next sum. */
 void shares_keep_gradients_once(const Trainer *trainer);
 
-/* Makes the first rank's divergence that of all. */
+/* Makes the divergence that a rank found first that of all. */
 void shares_agree_on_divergence(Trainer *trainer);
 
 #endif

@@ -67,7 +67,8 @@ static Tensor *batch_items(Trainer *trainer, const Batch *batch, const BatchShar
     ItemBatch features;
     item_source_gather(trainer->source, trainer->tape, batch->distinct + shares->items.offsets[rank],
                        segments_length(shares->items, rank), &features);
-    trainer->numerics.features = features;
+    numerics_share(&trainer->numerics, shares->users.offsets[rank], segments_length(shares->users, rank),
+                   &features);
     Tensor *own = recommender_items(recommender, trainer->tape, &features,
                                     padding && rank + 1 == shares->items.count, tokens);
     return gather_ranks(trainer->tape, shares->ranks, own, shares_vectors(shares, padding, trainer->tape));
@@ -116,11 +117,13 @@ static bool log_step(Trainer *trainer, const double losses[OBJECTIVE_MOST_PARTS 
     return training_log_write(trainer->log, line, error);
 }
 
-/* What an operator made that was not finite, if they are looked at. */
+/* What an operator made that was not finite, if they are looked at; on any rank. */
 static bool check_operators(Trainer *trainer) {
+    if (!trainer->options.check_numerics) return true;
     if (*trainer->numerics.found)
         trainer_diverge(trainer, "step %" PRIu64 ": %s", trainer->step, trainer->numerics.found);
-    return !*trainer->numerics.found;
+    shares_agree_on_divergence(trainer);
+    return !*trainer->divergence;
 }
 
 /* By the first part of the objective that is not finite. */

@@ -46,17 +46,13 @@ static bool create_trainer(TrainJob *job, Error *error) {
                           &job->inputs.source, &options, error);
 }
 
-/* Standard input would go to one of the processes alone, and numerics are looked at for a whole batch. */
+/* Standard input would go to one of the processes alone. */
 static bool check_for_ranks(const TrainRequest *request, Error *error) {
     const char *const paths[] = {request->users, request->text,    request->image,
                                  request->items, request->catalog, request->init};
     for (size_t i = 0; request->ranks->count > 1 && i < sizeof paths / sizeof *paths; i++)
         if (paths[i] && !strcmp(paths[i], "-"))
             return error_set(error, "several processes cannot share standard input; give a file");
-    if (request->ranks->count > 1 && request->check_numerics)
-        return error_set(error, "--check-numerics is for a single process");
-    if (request->ranks->count > 1 && request->settings.sparse_updates)
-        return error_set(error, "--sparse-updates is for a single process");
     return true;
 }
 

@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +44,8 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     free(popularity);
     trainer->tape = tape_create(backend, true);
     trainer->inference = tape_create(backend, false);
-    trainer->numerics = (Numerics){.behaviours = behaviours, .source = source};
+    trainer->numerics =
+        (Numerics){.behaviours = behaviours, .source = source, .rank = ranks_name(options->ranks)};
     if (options->check_numerics) {
         numerics_watch(&trainer->numerics, trainer->tape);
         numerics_watch(&trainer->numerics, trainer->inference);
@@ -110,9 +112,15 @@ static bool save(Trainer *trainer, Error *error) {
     return true;
 }
 
+/* A signal to one rank is one to all. */
+static bool is_interrupted(const Trainer *trainer) {
+    const bool any = ranks_any(trainer->options.ranks, interrupt_noted());
+    if (any && !interrupt_noted()) raise(SIGTERM);
+    return any;
+}
+
 /* After a signal the state is put away, and the program ends as the signal asks. */
-static void end_if_interrupted(const Trainer *trainer) {
-    if (!interrupt_noted()) return;
+static void end_interrupted(const Trainer *trainer) {
     log_report("%s: stopped after step %" PRIu64 " of epoch %" PRId64 "; the same command goes on from %s",
                interrupt_name(), trainer->step, trainer->epoch + (trainer->state.batch > 0),
                trainer->options.checkpoint);
@@ -122,13 +130,13 @@ static void end_if_interrupted(const Trainer *trainer) {
 static bool save_if_due(Trainer *trainer, Error *error) {
     const TrainerOptions *options = &trainer->options;
     if (!options->checkpoint) return true;
-    bool due = interrupt_noted() || progress_clock() - trainer->saved_time >= CHECKPOINT_SECONDS ||
-               (options->checkpoint_every &&
-                trainer->step - trainer->saved_step >= (uint64_t)options->checkpoint_every);
-    due = ranks_any(options->ranks, due);
-    if (!due) return true;
+    const bool interrupted = is_interrupted(trainer);
+    const bool enough = options->checkpoint_every &&
+                        trainer->step - trainer->saved_step >= (uint64_t)options->checkpoint_every;
+    const bool late = progress_clock() - trainer->saved_time >= CHECKPOINT_SECONDS;
+    if (!interrupted && !enough && !ranks_any(options->ranks, late)) return true;
     if (!save(trainer, error)) return false;
-    end_if_interrupted(trainer);
+    if (interrupted) end_interrupted(trainer);
     return true;
 }
 
@@ -285,7 +293,7 @@ static bool finish_epoch(Trainer *trainer, double started, Error *error) {
                (arena_peak(trainer->tape->arena) + arena_peak(trainer->tape->values)) >> 20);
     if (!log_epoch(trainer, &state, valid, error)) return false;
     if (trainer->options.checkpoint && !save(trainer, error)) return false;
-    end_if_interrupted(trainer);
+    if (is_interrupted(trainer)) end_interrupted(trainer);
     return true;
 }
 

@@ -61,7 +61,7 @@ typedef struct Trainer {
     int64_t epoch;        /* epochs that are done */
     EpochState state;     /* of the one under way */
     KeptModel best, last; /* `last` is kept under keep_last alone, `best` then without values */
-    char divergence[400]; /* what was not finite first; empty: nothing */
+    char divergence[512]; /* what was not finite first; empty: nothing */
     Progress progress;    /* over the batches of all epochs */
     uint64_t saved_step;  /* of the last checkpoint */
     double saved_time;
