@@ -3,6 +3,8 @@
 tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-recommend pm-report
     pm-synth pm-tokenize pm-train-user"
 
+load full_device
+
 # A small data set, encoders and a model, made once, under the names that the examples of --help use.
 setup_file() {
     cd "$BATS_FILE_TMPDIR"
@@ -175,10 +177,9 @@ fails_with() { # STATUS TEXT COMMAND…: one line on standard error, which has T
 }
 
 @test "a full disk exits with 1 and a message, and leaves no file" {
-    ln -s /dev/full out.npz
+    full_device full.npz
+    out=full.npz
     for tool in $tools; do
-        out=/dev/full
-        [ $tool != pm-export ] || out=out.npz
         [ $tool != pm-imgpack ] || continue # a store is no stream
         fails_with 1 "No space left on device" $(command_of $tool) -q
     done

@@ -1,5 +1,6 @@
 # pm-cat, and that C and Python agree on every stream.
 
+load full_device
 load python
 
 setup() {
@@ -329,7 +330,8 @@ END
 
 @test "pm-cat: a full disk is an error, for streams and for lists" {
     make_items items.pmt
-    fails_with 1 'cannot write /dev/full: No space left on device' pm-cat items.pmt -o /dev/full
+    full_device full
+    fails_with 1 'cannot write full: No space left on device' pm-cat items.pmt -o full
     fails_with 1 'cannot write standard output' bash -c 'pm-cat --keys "$1" > /dev/full' - items.pmt
     fails_with 1 'cannot write standard output' bash -c 'pm-cat "$1" > /dev/full' - items.pmt
 }
