@@ -300,6 +300,10 @@ sanitize: ## build with address and undefined-behaviour sanitizers, run all test
 	+@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory test BUILD=$(BUILD)/sanitize OPTIMIZE=-O1 \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
+.PHONY: test-kills
+test-kills: all ## kill every stage at random instants, COUNT=200 times, with SEED=, and run it again to the same bytes
+	tests/kills $(BUILD) $(or $(COUNT),200) $(SEED)
+
 .PHONY: test-bare
 test-bare: ## as root: make demo and make test on a new Debian 12 in build/bare, which has make and nothing else
 	tests/bare $(BUILD)/bare
