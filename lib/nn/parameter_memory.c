@@ -89,7 +89,7 @@ void parameter_set_make_trainable(ParameterSet *set) {
     }
 }
 
-/* Of what steps move by rows only the rows that have a gradient. */
+/* The rows that have a gradient. */
 static void clear_rows(const ParameterSet *set, Parameter *parameter) {
     const MemoryKernels *memory = set->backend->memory;
     size_t count;
@@ -104,10 +104,7 @@ static void clear_rows(const ParameterSet *set, Parameter *parameter) {
 void parameter_set_clear_gradients(ParameterSet *set) {
     for (size_t i = 0; i < set->count; i++) {
         Parameter *parameter = set->list[i];
-        if (parameter->touched && parameter->row_updates)
-            clear_rows(set, parameter);
-        else if (parameter->touched)
-            set->backend->memory->fill(parameter->count, 0, parameter->gradient);
+        if (parameter->touched && parameter->row_updates) clear_rows(set, parameter);
         parameter->touched = false;
     }
 }

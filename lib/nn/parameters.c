@@ -114,10 +114,20 @@ Matrix parameter_matrix(Parameter *parameter) {
     return (Matrix){parameter->value, parameter->columns, false, NULL, &parameter->packing};
 }
 
-void parameter_touch(Parameter *parameter) {
-    parameter->touched = true;
-    for (size_t i = 0; i < parameter->part_count; i++)
-        parameter->parts[i]->touched = true;
+float *parameter_gradient_target(Parameter *parameter, float *beta) {
+    Parameter *const *parts = parameter->part_count ? parameter->parts : &parameter;
+    const size_t count = parameter->part_count ? parameter->part_count : 1;
+    *beta = parts[0]->touched ? 1.0f : 0.0f;
+    for (size_t i = 0; i < count; i++)
+        parts[i]->touched = true;
+    return parameter->gradient;
+}
+
+/* Of what steps move by rows, the rows without a gradient are zero. */
+float *parameter_gradient(Parameter *parameter, const Backend *backend) {
+    float beta, *gradient = parameter_gradient_target(parameter, &beta);
+    if (beta == 0 && !parameter->row_updates) backend->memory->fill(parameter->count, 0, gradient);
+    return gradient;
 }
 
 void parameter_update_by_rows(Parameter *parameter) {
@@ -130,7 +140,6 @@ RowTable parameter_row_table(const Parameter *parameter) {
 }
 
 void parameter_touch_rows(Parameter *parameter, const uint32_t *rows, size_t count) {
-    parameter_touch(parameter);
     if (parameter->row_updates) row_updates_touch(parameter->row_updates, rows, count);
 }
 

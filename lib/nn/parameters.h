@@ -33,7 +33,7 @@ struct Parameter {
     ParameterGroup group;
     InitialValue initial;
     bool loaded;  /* its value came from a file */
-    bool touched; /* this step gave it a gradient */
+    bool touched; /* it has a gradient; else the values of `gradient` mean nothing */
     bool trainable;
     RowUpdates *row_updates; /* NULL: a step moves all of it */
     Parameter *whole;        /* the matrix that this one's memory is a part of, or NULL: parameter_join */
@@ -87,8 +87,13 @@ void parameter_changed(Parameter *parameter);
 /* The values as the right operand of products. */
 Matrix parameter_matrix(Parameter *parameter);
 
-/* Notes that this step gives it, and the parts that it has, a gradient. */
-void parameter_touch(Parameter *parameter);
+/* The gradient, for a backward step that adds to it: zeroed when it is asked for first. From then on the
+ * parameter, with the parts that it has, counts as touched. */
+float *parameter_gradient(Parameter *parameter, const Backend *backend);
+
+/* As parameter_gradient for a step that overwrites: *beta is 0 and the values are not set when it is the
+ * first to write, and 1 when it has to add. */
+float *parameter_gradient_target(Parameter *parameter, float *beta);
 
 /* Makes steps move only the rows that got a gradient: see row_updates.h. For a table that nothing reads but
  * embedding_sum. */
@@ -97,7 +102,7 @@ void parameter_update_by_rows(Parameter *parameter);
 /* Its values and moments, for row_updates_catch_up. */
 RowTable parameter_row_table(const Parameter *parameter);
 
-/* As parameter_touch, of rows, which are the host's, rising, each once. */
+/* Notes which rows of a touched table have a gradient; they are the host's, rising, each once. */
 void parameter_touch_rows(Parameter *parameter, const uint32_t *rows, size_t count);
 
 Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size);
@@ -125,7 +130,7 @@ float **parameter_set_copy(const ParameterSet *set, float **copy);
 void parameter_set_restore(ParameterSet *set, float *const *copy);
 void parameter_set_free_copy(const ParameterSet *set, float **copy);
 
-/* Zeroes the gradients that were touched. */
+/* From here on no parameter counts as touched. */
 void parameter_set_clear_gradients(ParameterSet *set);
 
 /* Before parameter_set_move: takes the value of a float tensor of the same shape. An error names the tensor

@@ -137,8 +137,8 @@ static void touch_rows(const ParameterSet *set, Parameter *parameter) {
 
 static bool take_gradient(const ParameterSet *set, const Record *record, Parameter *parameter, Error *error) {
     if (!record_find(record, "gradient")) return true;
-    parameter_touch(parameter);
-    if (!take_values(set, record, "gradient", parameter, parameter->gradient, error)) return false;
+    float *gradient = parameter_gradient(parameter, set->backend);
+    if (!take_values(set, record, "gradient", parameter, gradient, error)) return false;
     if (parameter->row_updates) touch_rows(set, parameter);
     return true;
 }

@@ -61,7 +61,7 @@ static void agree_on_touched(const Trainer *trainer) {
         touched[i] = set->list[i]->touched;
     ranks_sum_doubles(trainer->options.ranks, set->count, touched);
     for (size_t i = 0; i < set->count; i++)
-        if (touched[i] > 0) parameter_touch(set->list[i]);
+        if (touched[i] > 0) parameter_gradient(set->list[i], set->backend);
     free(touched);
 }
 

@@ -220,11 +220,16 @@ static void joins_parameters(void) {
     }
     parameter_set_make_trainable(set);
     CHECK(whole->trainable && whole->gradient + 6 == parts[1]->gradient);
-    whole->gradient[7] = 1;
-    parameter_touch(whole);
+    parameter_gradient(whole, &backend_cpu)[7] = 1;
     CHECK(parts[0]->touched && parts[1]->touched);
+    CHECK(parameter_gradient(whole, &backend_cpu)[7] == 1 && whole->gradient[8] == 0);
     parameter_set_clear_gradients(set);
-    CHECK(whole->gradient[7] == 0.0f && !parts[1]->touched);
+    CHECK(!parts[1]->touched);
+    float adds = 1;
+    CHECK(parameter_gradient_target(whole, &adds) == whole->gradient && adds == 0);
+    CHECK(parameter_gradient_target(whole, &adds) == whole->gradient && adds == 1);
+    parameter_set_clear_gradients(set);
+    CHECK(parameter_gradient(whole, &backend_cpu)[7] == 0);
     parameter_set_destroy(set);
 }
 

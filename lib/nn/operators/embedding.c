@@ -22,12 +22,13 @@ static void table_backward(Tape *tape, const EmbeddingRows *rows, const Tensor *
     Parameter *table = rows->table;
     if (rows->rows) {
         const TargetLists targets = row_lists_create(tape, rows->rows, y->rows, rows->padding);
-        tape->backend->rows->scatter_add(y->columns, y->gradient, &targets.lists, table->gradient,
-                                         tape->values);
+        tape->backend->rows->scatter_add(y->columns, y->gradient, &targets.lists,
+                                         parameter_gradient(table, tape->backend), tape->values);
         parameter_touch_rows(table, targets.targets, targets.lists.count);
     } else if ((int64_t)rows->row != rows->padding) {
         tape->backend->columns->sums(y->rows, y->columns, y->gradient,
-                                     table->gradient + rows->row * y->columns, tape->values);
+                                     parameter_gradient(table, tape->backend) + rows->row * y->columns,
+                                     tape->values);
         parameter_touch_rows(table, &rows->row, 1);
     }
 }

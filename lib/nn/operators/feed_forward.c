@@ -41,17 +41,17 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
                        backend->rounds ? tape_take(tape, rows * wide, sizeof(uint16_t)) : NULL};
     const Matrix dy_matrix = tape_round(tape, dy, rows, in), dz_matrix = values_matrix(dz, wide);
     const bool trains = pair->wide_weight->trainable;
+    float *wide_bias = trains ? parameter_gradient(pair->wide_bias, backend) : NULL;
 
     backend->matmul(rows, wide, in, dy_matrix, parameter_matrix(pair->narrow_weight), 0, dz.values, wide);
     backend->activations->backward(rows, wide, pair->activation, values_from(f->before, first * wide),
-                                   between, dz.values, dz.rounded, trains ? pair->wide_bias->gradient : NULL,
-                                   tape->values);
+                                   between, dz.values, dz.rounded, wide_bias, tape->values);
     if (trains) {
-        backend->matmul(in, wide, rows, transposed(dy_matrix), values_matrix(between, wide), 1,
-                        pair->narrow_weight->gradient, wide);
-        backend->columns->sums(rows, in, dy, pair->narrow_bias->gradient, tape->values);
-        backend->matmul(wide, in, rows, transposed(dz_matrix), rows_from(x, first), 1,
-                        pair->wide_weight->gradient, in);
+        float adds, *to = parameter_gradient_target(pair->narrow_weight, &adds);
+        backend->matmul(in, wide, rows, transposed(dy_matrix), values_matrix(between, wide), adds, to, wide);
+        backend->columns->sums(rows, in, dy, parameter_gradient(pair->narrow_bias, backend), tape->values);
+        to = parameter_gradient_target(pair->wide_weight, &adds);
+        backend->matmul(wide, in, rows, transposed(dz_matrix), rows_from(x, first), adds, to, in);
     }
     if (dx)
         backend->matmul(rows, in, wide, dz_matrix, parameter_matrix(pair->wide_weight), beta, dx + first * in,
@@ -67,16 +67,13 @@ static void feed_forward_backward(Tape *tape, void *context) {
     float beta = 0;
     float *dx = f->x->needs_gradient ? tape_gradient_target(tape, f->x, &beta) : NULL;
     const ArenaMark mark = arena_mark(tape->values);
-    for (size_t first = 0; first < all; first += step) {
+    size_t first = 0;
+    do { /* without rows, too: the gradient is zero then */
         rows_backward(tape, f, first, all - first < step ? all - first : step, x, dx, beta);
         arena_rewind(tape->values, mark);
-    }
+        first += step;
+    } while (first < all);
     release_values(tape, f->before, all * wide);
-    if (!pair->wide_weight->trainable) return;
-    parameter_touch(pair->wide_weight);
-    parameter_touch(pair->wide_bias);
-    parameter_touch(pair->narrow_weight);
-    parameter_touch(pair->narrow_bias);
 }
 
 /* Of the rows first … first + rows − 1; `product` is room for their f32 before the activation, where `before`

@@ -15,9 +15,9 @@ static void weight_backward(Tape *tape, const Recurrence *r, const float *produc
     float *before = tape_take(tape, rows * d, sizeof *before);
     tape->backend->memory->fill(rows * d, 0, before);
     tape->backend->columns->copy(r->sequences, sequence - d, r->y->value, sequence, before + d, sequence);
+    float adds, *to = parameter_gradient_target(r->recurrent, &adds);
     tape->backend->matmul(3 * d, d, rows, transposed(matrix_of(product_gradient, 3 * d)),
-                          matrix_of(before, d), 1, r->recurrent->gradient, d);
-    parameter_touch(r->recurrent);
+                          matrix_of(before, d), adds, to, d);
 }
 
 static float *input_gradient(Tape *tape, const Recurrence *r) {

@@ -17,21 +17,20 @@ static float *take_gradient(Tape *tape, Tensor *tensor, bool *adds) {
 static void layer_norm_backward(Tape *tape, void *context) {
     const LayerNorm *norm = context;
     Parameter *weight = norm->weight, *bias = norm->bias;
-    LayerNormBackward step = {.rows = norm->x->rows,
-                              .columns = norm->x->columns,
-                              .weight = weight->value,
-                              .n = norm->n,
-                              .inverse = norm->inverse,
-                              .dy = norm->y->gradient,
-                              .dropout = norm->dropout,
-                              .weight_gradient = weight->trainable ? weight->gradient : NULL,
-                              .bias_gradient = bias->trainable ? bias->gradient : NULL};
+    LayerNormBackward step = {
+        .rows = norm->x->rows,
+        .columns = norm->x->columns,
+        .weight = weight->value,
+        .n = norm->n,
+        .inverse = norm->inverse,
+        .dy = norm->y->gradient,
+        .dropout = norm->dropout,
+        .weight_gradient = weight->trainable ? parameter_gradient(weight, tape->backend) : NULL,
+        .bias_gradient = bias->trainable ? parameter_gradient(bias, tape->backend) : NULL};
     step.dresidual = take_gradient(tape, norm->residual, &step.residual_adds);
     step.dx = take_gradient(tape, norm->x, &step.x_adds);
     tape->backend->layer_norm->backward(&step, tape->values);
     tape_release(tape, norm->n, step.rows * step.columns * sizeof *norm->n);
-    if (bias->trainable) parameter_touch(bias);
-    if (weight->trainable) parameter_touch(weight);
 }
 
 Tensor *residual_layer_norm(Tape *tape, Tensor *residual, Tensor *x, double dropout_rate, Parameter *weight,

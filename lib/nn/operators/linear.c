@@ -17,15 +17,17 @@ static void rows_backward(Tape *tape, const Linear *l, size_t first, size_t rows
     const Backend *backend = tape->backend;
     const size_t in = l->x->columns, out = l->y->columns;
     float *dy = l->y->gradient + first * out;
-    float *bias_gradient = l->bias && l->bias->trainable ? l->bias->gradient : NULL;
+    float *bias_gradient = l->bias && l->bias->trainable ? parameter_gradient(l->bias, backend) : NULL;
     if (l->activation != ACTIVATION_NONE)
         backend->activations->backward(rows, out, l->activation, (Values){l->before + first * out, NULL},
                                        (Values){NULL, NULL}, dy, NULL, bias_gradient, tape->values);
     else if (bias_gradient)
         backend->columns->sums(rows, out, dy, bias_gradient, tape->values);
     const Matrix gradient = tape_round(tape, dy, rows, out);
-    if (l->weight->trainable)
-        backend->matmul(out, in, rows, transposed(gradient), rows_from(x, first), 1, l->weight->gradient, in);
+    if (l->weight->trainable) {
+        float adds, *to = parameter_gradient_target(l->weight, &adds);
+        backend->matmul(out, in, rows, transposed(gradient), rows_from(x, first), adds, to, in);
+    }
     if (dx) backend->matmul(rows, in, out, gradient, parameter_matrix(l->weight), beta, dx + first * in, in);
 }
 
@@ -36,13 +38,13 @@ static void linear_backward(Tape *tape, void *context) {
     float beta = 0;
     float *dx = l->x->needs_gradient ? tape_gradient_target(tape, l->x, &beta) : NULL;
     const ArenaMark mark = arena_mark(tape->values);
-    for (size_t first = 0; first < all; first += step) {
+    size_t first = 0;
+    do { /* without rows, too: the gradient is zero then */
         rows_backward(tape, l, first, all - first < step ? all - first : step, x, dx, beta);
         arena_rewind(tape->values, mark);
-    }
+        first += step;
+    } while (first < all);
     if (l->before != l->y->value) tape_release(tape, l->before, all * l->y->columns * sizeof *l->before);
-    if (l->weight->trainable) parameter_touch(l->weight);
-    if (l->bias && l->bias->trainable) parameter_touch(l->bias);
 }
 
 /* The slope of ReLU can be told from its value. */

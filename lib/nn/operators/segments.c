@@ -25,9 +25,9 @@ static void row_backward(Tape *tape, const JoinSegments *join) {
     const ArenaMark mark = arena_mark(tape->values);
     float *firsts = tape_take(tape, segments * columns, sizeof *firsts);
     tape->backend->segments->first(segments, columns, join->y->gradient, offsets, firsts);
-    tape->backend->columns->sums(segments, columns, firsts, join->row->gradient, tape->values);
+    tape->backend->columns->sums(segments, columns, firsts, parameter_gradient(join->row, tape->backend),
+                                 tape->values);
     arena_rewind(tape->values, mark);
-    parameter_touch(join->row);
 }
 
 static void join_backward(Tape *tape, void *context) {
