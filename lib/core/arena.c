@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 20, LARGE_PAGE = 1 << 21 };
 
@@ -41,14 +40,6 @@ static void set_free(Arena *arena, Block *block) {
     arena->spare = block;
 }
 
-static void *take_from_host(size_t size) {
-    const bool large = size >= LARGE_PAGE;
-    void *bytes = aligned_alloc(large ? LARGE_PAGE : ALIGNMENT, size);
-    if (!bytes) memory_end(1, size);
-    if (large) madvise(bytes, size, MADV_HUGEPAGE); /* fewer faults; no harm where there are none */
-    return bytes;
-}
-
 static void release_to_host(void *bytes, size_t size) {
     (void)size;
     free(bytes);
@@ -71,7 +62,7 @@ static Block *block_create(Arena *arena, size_t size, Block *next) {
 }
 
 Arena *arena_create(void) {
-    return arena_create_from((ArenaSource){take_from_host, release_to_host});
+    return arena_create_from((ArenaSource){memory_take_aligned, release_to_host});
 }
 
 Arena *arena_create_from(ArenaSource source) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 void *memory_allocate(size_t count, size_t size, Error *error) {
@@ -45,6 +46,22 @@ void *memory_need(size_t count, size_t size) {
 
 void *memory_take(size_t size) {
     return must(malloc(size), 1, size);
+}
+
+enum { ALIGNMENT = 64, LARGE_PAGE = 1 << 21 };
+
+void *memory_take_aligned(size_t size) {
+    const size_t alignment = size >= LARGE_PAGE ? LARGE_PAGE : ALIGNMENT;
+    const size_t whole = (size + alignment - 1) / alignment * alignment;
+    void *block = must(aligned_alloc(alignment, whole ? whole : alignment), 1, size);
+    memory_use_large_pages(block, size);
+    return block;
+}
+
+void memory_use_large_pages(void *block, size_t size) {
+    const uintptr_t start = (uintptr_t)block, end = (start + size) / LARGE_PAGE * LARGE_PAGE;
+    const uintptr_t first = (start + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    if (first < end) madvise((char *)block + (first - start), end - first, MADV_HUGEPAGE);
 }
 
 void *memory_resize(void *block, size_t count, size_t size) {

@@ -19,6 +19,13 @@ void *memory_need(size_t count, size_t size);
 /* `size` bytes, not zeroed, likewise: an allocator for libraries that do not bear the want of memory. */
 void *memory_take(size_t size);
 
+/* `size` bytes aligned to 64, not zeroed, likewise, to be given to free(); in large pages if they are many.
+ */
+void *memory_take_aligned(size_t size);
+
+/* Asks the system for large pages, which take fewer faults and misses, where whole ones lie in a block. */
+void memory_use_large_pages(void *block, size_t size);
+
 /* `block` resized to count × size bytes, the new part not zeroed; ends the program when there is no memory.
  */
 void *memory_resize(void *block, size_t count, size_t size);

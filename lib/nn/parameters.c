@@ -46,6 +46,12 @@ void parameter_set_destroy(ParameterSet *set) {
     free(set);
 }
 
+static float *need_values(size_t count) {
+    float *values = memory_need(count, sizeof *values);
+    memory_use_large_pages(values, count * sizeof *values);
+    return values;
+}
+
 Parameter *parameter_add_shaped(ParameterSet *set, ParameterGroup group, InitialValue initial, int dimensions,
                                 const uint64_t *shape, const char *name) {
     bool added;
@@ -63,7 +69,7 @@ Parameter *parameter_add_shaped(ParameterSet *set, ParameterGroup group, Initial
         *(i == 0 && dimensions > 1 ? &parameter->rows : &parameter->columns) *= shape[i];
     }
     parameter->count = parameter->rows * parameter->columns;
-    parameter->value = memory_need(parameter->count, sizeof(float));
+    parameter->value = need_values(parameter->count);
     return parameter;
 }
 
@@ -95,7 +101,7 @@ Parameter *parameter_join(ParameterSet *set, Parameter *const *parts, size_t cou
         whole->rows = 1;
         whole->columns = whole->count;
     }
-    whole->value = memory_need(whole->count, sizeof(float));
+    whole->value = need_values(whole->count);
     for (size_t i = 0; i < count; i++) {
         free(parts[i]->value);
         parts[i]->whole = whole;

@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
-
-static void *take(size_t bytes) {
-    void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT);
-    if (!memory) memory_end(bytes, 1);
-    return memory;
-}
-
 static void release(void *memory, size_t bytes) {
     (void)bytes;
     free(memory);
@@ -27,4 +19,4 @@ static void copy(size_t bytes, const void *from, void *to) {
     if (bytes) memcpy(to, from, bytes);
 }
 
-const MemoryKernels cpu_memory = {take, release, fill, copy, copy, copy};
+const MemoryKernels cpu_memory = {memory_take_aligned, release, fill, copy, copy, copy};

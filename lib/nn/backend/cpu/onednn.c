@@ -117,7 +117,8 @@ bool onednn_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float 
 }
 
 struct PackedMatrix {
-    dnnl_memory_t memory;
+    void *bytes;
+    dnnl_memory_t memory; /* over them */
 };
 
 void onednn_release_packing(Packing *packing) {
@@ -125,6 +126,7 @@ void onednn_release_packing(Packing *packing) {
         PackedMatrix *copy = packing->copies[i >> 1][i & 1];
         if (!copy) continue;
         dnnl_memory_destroy(copy->memory);
+        free(copy->bytes);
         free(copy);
     }
     *packing = (Packing){0};
@@ -156,17 +158,18 @@ static PackedMatrix *create_packed(const Engine *engine, dnnl_data_type_t type, 
                                    size_t k, size_t n, const dnnl_memory_desc_t *z) {
     const dnnl_dims_t sizes = {(dnnl_dim_t)k, (dnnl_dim_t)n};
     dnnl_memory_desc_t any;
-    dnnl_memory_t memory = NULL;
     if (dnnl_memory_desc_init_by_tag(&any, 2, sizes, type, dnnl_format_tag_any) != dnnl_success) return NULL;
     dnnl_primitive_desc_t product = describe_product(engine, x, &any, z, false);
-    if (!product ||
-        dnnl_memory_create(&memory, dnnl_primitive_desc_query_md(product, dnnl_query_weights_md, 0),
-                           engine->engine, DNNL_MEMORY_ALLOCATE) != dnnl_success)
-        memory = NULL;
-    dnnl_primitive_desc_destroy(product);
-    if (!memory) return NULL;
+    if (!product) return NULL;
+    const dnnl_memory_desc_t *chosen = dnnl_primitive_desc_query_md(product, dnnl_query_weights_md, 0);
     PackedMatrix *packed = memory_need(1, sizeof *packed);
-    packed->memory = memory;
+    packed->bytes = memory_take_aligned(dnnl_memory_desc_get_size(chosen));
+    if (dnnl_memory_create(&packed->memory, chosen, engine->engine, packed->bytes) != dnnl_success) {
+        free(packed->bytes);
+        free(packed);
+        packed = NULL;
+    }
+    dnnl_primitive_desc_destroy(product);
     return packed;
 }
 
