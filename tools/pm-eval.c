@@ -1,10 +1,11 @@
 #include "core/options.h"
 #include "eval/baselines.h"
 #include "eval/evaluation.h"
+#include "eval/ranker.h"
 #include "model/lineage.h"
 #include "nn/backend/backend.h"
 
-static EvaluationRequest request = {.device = "cpu", .candidates = "kept", .unknown_items = "error"};
+static EvaluationRequest request = {.device = "cpu", .candidates = "kept"};
 static const char *split = "test", *cutoffs = "5,10,20";
 
 static Option options[] = {
@@ -13,27 +14,14 @@ static Option options[] = {
      .value = &request.model,
      .argument = "MODEL.pmt",
      .help = "the model whose user encoder ranks the items"},
-    {.name = "items",
-     .kind = OPTION_PATH,
-     .value = &request.items,
-     .argument = "ITEMS.pmt",
-     .help = "item vectors (pm-fuse)"},
+    OPTION_ITEM_VECTORS(request.items),
     {.name = "users",
      .kind = OPTION_PATH,
      .value = &request.users,
      .argument = "USERS.tsv",
      .help = "the behaviours"},
-    {.name = "baseline",
-     .kind = OPTION_TEXT,
-     .value = &request.baseline,
-     .argument = "NAME",
-     .choices = BASELINE_NAMES,
-     .help = "instead of a model: popularity, co-occurrence"},
-    {.name = "catalog",
-     .kind = OPTION_PATH,
-     .value = &request.catalog,
-     .argument = "ITEMS.tsv",
-     .help = "the items of a baseline, in place of --items"},
+    OPTION_BASELINE(request.baseline),
+    OPTION_CATALOG(request.catalog),
     {.name = "split",
      .kind = OPTION_TEXT,
      .value = &split,
@@ -58,24 +46,14 @@ static Option options[] = {
      .argument = "FILE.tsv",
      .help = "user TAB rank"},
     {.name = "json", .kind = OPTION_FLAG, .value = &request.json, .help = "print one JSON object"},
-    {.name = "max-seq-len",
-     .kind = OPTION_INTEGER,
-     .value = &request.max_seq_len,
-     .argument = "L",
-     .maximum = 65536,
-     .help = "most inputs; 0: the model's, or 20"},
+    OPTION_MAX_INPUTS(request.max_seq_len),
     {.name = "min-seq-len",
      .kind = OPTION_INTEGER,
      .value = &request.min_seq_len,
      .argument = "N",
      .maximum = 65536,
      .help = "shortest users kept; 0: the model's, or 3"},
-    {.name = "unknown-items",
-     .kind = OPTION_TEXT,
-     .value = &request.unknown_items,
-     .argument = "WHAT",
-     .choices = "error|drop",
-     .help = "unknown items of users: error, drop"},
+    OPTION_UNKNOWN_ITEMS(request.unknown_items),
     OPTION_DEVICE(request.device),
     OPTION_ANY_MODEL(request.any_model),
     {0},

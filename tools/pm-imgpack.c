@@ -9,9 +9,9 @@
 #include "data/pickled_images.h"
 #include "stream/header.h"
 #include "stream/reader.h"
+#include "stream/shard.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static struct {
@@ -19,13 +19,8 @@ static struct {
         *broken;
     bool join, resume;
     int64_t size, shortest_edge;
-    uint64_t shard_number, shard_count;
-} arguments = {.missing = "error",
-               .broken = "error",
-               .size = 224,
-               .resample = "bilinear",
-               .shard_number = 1,
-               .shard_count = 1};
+    Shard part;
+} arguments = {.missing = "error", .broken = "error", .size = 224, .resample = "bilinear"};
 
 static Option options[] = {
     {.name = "images",
@@ -153,14 +148,15 @@ static json_t *describe_job(const Catalogue *catalogue, const ImageSource *sourc
 }
 
 static bool pack(const Catalogue *catalogue, const ImageSource *source, Error *error) {
-    const uint64_t count = name_table_count(catalogue->names);
     json_t *job = describe_job(catalogue, source);
+    uint64_t first, count;
+    shard_range(&arguments.part, name_table_count(catalogue->names), &first, &count);
     ImagePack choices = {.missing = choice_of(arguments.missing),
                          .broken = choice_of(arguments.broken),
                          .recipe = {.bicubic = !strcmp(arguments.resample, "bicubic"),
                                     .shortest_edge = (uint32_t)arguments.shortest_edge},
-                         .first = count * (arguments.shard_number - 1) / arguments.shard_count,
-                         .end = count * arguments.shard_number / arguments.shard_count,
+                         .first = first - 1,
+                         .end = first - 1 + count,
                          .job = job};
     const uint32_t size = (uint32_t)arguments.size;
     ImageStoreWriter *writer = arguments.resume ? image_store_resume(arguments.output, size, error)
@@ -249,16 +245,6 @@ static bool join(char *const *paths, size_t count, Error *error) {
     return true;
 }
 
-static void read_shard(void) {
-    int end = 0;
-    if (!arguments.shard) return;
-    if (sscanf(arguments.shard, "%" SCNu64 "/%" SCNu64 "%n", &arguments.shard_number, &arguments.shard_count,
-               &end) != 2 ||
-        arguments.shard[end] || !arguments.shard_number || arguments.shard_number > arguments.shard_count ||
-        arguments.shard_count > 1000000)
-        options_wrong_usage(&program, "--shard is I/N with I from 1 to N, not '%s'", arguments.shard);
-}
-
 static bool is_given(const char *names) {
     for (const Option *option = options; option->name; option++)
         if (option->given && strstr(names, option->name)) return true;
@@ -267,6 +253,7 @@ static bool is_given(const char *names) {
 
 /* Ends the program when there are options that do not belong together. */
 static void check_options(int operands) {
+    Error error;
     const int sources = !!arguments.images + !!arguments.list + !!arguments.tar + !!arguments.pickled;
     if (!arguments.output) options_wrong_usage(&program, "-o names the image store to write");
     if (arguments.join && (sources || arguments.items || arguments.resume || arguments.shard))
@@ -278,7 +265,8 @@ static void check_options(int operands) {
     if (arguments.encoder && is_given("size|resample|shortest-edge"))
         options_wrong_usage(&program, "--encoder says size, filter and cut; give it or them");
     if (!arguments.items) options_wrong_usage(&program, "--items names the file of the items");
-    read_shard();
+    if (!shard_parse(&arguments.part, arguments.shard, &error))
+        options_wrong_usage(&program, "%s", error.message);
 }
 
 int main(int argc, char **argv) {

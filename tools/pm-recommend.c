@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static RecommendRequest request = {.top = 10, .unknown_items = "error"};
+static RecommendRequest request = {.top = 10};
 static bool similar;
 
 static Option options[] = {
@@ -15,11 +15,7 @@ static Option options[] = {
      .value = &request.files.model,
      .argument = "MODEL.pmt",
      .help = "the model whose user encoder scores the items"},
-    {.name = "items",
-     .kind = OPTION_PATH,
-     .value = &request.files.items,
-     .argument = "ITEMS.pmt",
-     .help = "item vectors (pm-fuse)"},
+    OPTION_ITEM_VECTORS(request.files.items),
     {.name = "users",
      .kind = OPTION_PATH,
      .value = &request.users,
@@ -29,17 +25,8 @@ static Option options[] = {
      .kind = OPTION_FLAG,
      .value = &similar,
      .help = "the items nearest to each ITEM, by cosine"},
-    {.name = "baseline",
-     .kind = OPTION_TEXT,
-     .value = &request.baseline,
-     .argument = "NAME",
-     .choices = BASELINE_NAMES,
-     .help = "instead of a model: popularity, co-occurrence"},
-    {.name = "catalog",
-     .kind = OPTION_PATH,
-     .value = &request.files.catalog,
-     .argument = "ITEMS.tsv",
-     .help = "the items of a baseline, in place of --items"},
+    OPTION_BASELINE(request.baseline),
+    OPTION_CATALOG(request.files.catalog),
     {.name = "top",
      .kind = OPTION_INTEGER,
      .value = &request.top,
@@ -67,18 +54,8 @@ static Option options[] = {
      .argument = "NAME.npy",
      .help = "the users' vectors; their names: NAME.keys.tsv"},
     {.name = "json", .kind = OPTION_FLAG, .value = &request.json, .help = "a JSON object a line"},
-    {.name = "max-seq-len",
-     .kind = OPTION_INTEGER,
-     .value = &request.max_seq_len,
-     .argument = "L",
-     .maximum = 65536,
-     .help = "most inputs, the last; 0: the model's, or 20"},
-    {.name = "unknown-items",
-     .kind = OPTION_TEXT,
-     .value = &request.unknown_items,
-     .argument = "WHAT",
-     .choices = "error|drop",
-     .help = "unknown items of users: error, drop"},
+    OPTION_MAX_INPUTS(request.max_seq_len),
+    OPTION_UNKNOWN_ITEMS(request.unknown_items),
     OPTION_ANY_MODEL(request.files.any_model),
     OPTION_OUTPUT(request.output, "FILE", "else standard output"),
     {0},

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static TrainRequest request = {.keep = "best", .unknown_items = "error", .memory = 8192};
+static TrainRequest request = {.keep = "best", .memory = 8192};
 static const char *config;
 
 static const Option own_options[] = {
@@ -92,12 +92,7 @@ static const Option own_options[] = {
      .argument = "WHICH",
      .choices = "best|last",
      .help = "epoch to write: best (by --metric), last"},
-    {.name = "unknown-items",
-     .kind = OPTION_TEXT,
-     .value = &request.unknown_items,
-     .argument = "WHAT",
-     .choices = "error|drop",
-     .help = "unknown items of users: error, drop"},
+    OPTION_UNKNOWN_ITEMS(request.unknown_items),
     OPTION_ANY_MODEL(request.any_model),
     {.name = "memory",
      .kind = OPTION_INTEGER,

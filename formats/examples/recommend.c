@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
     const RecommendRequest request = {
         .files = {.model = argv[1], .items = argv[2]},
         .users = argv[3],
-        .unknown_items = "error",
+        .unknown_items = UNKNOWN_ITEMS_REFUSE,
         .top = strtol(argv[4], NULL, 10),
     };
     Error error;

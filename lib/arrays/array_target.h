@@ -5,8 +5,6 @@
 #include "arrays/array_writer.h"
 #include "core/file.h"
 
-size_t output_array_bytes(const OutputArray *array);
-
 /* Writes the elements of array `index` as they are supplied. */
 bool output_array_put(OutputFile *file, const OutputArray *array, size_t index, ArraySupply supply,
                       Error *error);

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/name_table.h"
+#include "core/options.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -12,6 +13,13 @@
 /* What to do with an item of a kept interaction that is not among the given items. Under REFUSE those of
  * dropped users and of interactions before the last L + 3 may be unknown, since nothing depends on them. */
 typedef enum UnknownItems { UNKNOWN_ITEMS_REFUSE, UNKNOWN_ITEMS_DROP } UnknownItems;
+
+/* The entry of --unknown-items in a tool's options. */
+#define OPTION_UNKNOWN_ITEMS(unknown)                                                                        \
+    {                                                                                                        \
+        .name = "unknown-items", .kind = OPTION_CHOICE, .value = &(unknown), .argument = "WHAT",             \
+        .choices = "error|drop", .help = "unknown items of users: error, drop"                               \
+    }
 
 typedef struct BehavioursOptions {
     uint32_t min_seq_len; /* at least 3: an input, a validation target and a test target; keep_all: 1 */

@@ -13,6 +13,13 @@
 
 #define BASELINE_NAMES "popularity|co-occurrence"
 
+/* The entry of --baseline in a tool's options. */
+#define OPTION_BASELINE(name_of_it)                                                                          \
+    {                                                                                                        \
+        .name = "baseline", .kind = OPTION_TEXT, .value = &(name_of_it), .argument = "NAME",                 \
+        .choices = BASELINE_NAMES, .help = "instead of a model: popularity, co-occurrence"                   \
+    }
+
 /* The baseline with this name, which has seen what is known when `split` is predicted. The behaviours must
  * outlive it. */
 typedef struct Baseline Baseline;

@@ -25,7 +25,7 @@ static bool read_behaviours(Evaluation *evaluation, Error *error) {
     const Settings *settings = &evaluation->ranker.settings;
     const BehavioursOptions options = {
         .min_seq_len = (uint32_t)(request->min_seq_len ? request->min_seq_len : settings->min_seq_len),
-        .unknown = strcmp(request->unknown_items, "drop") ? UNKNOWN_ITEMS_REFUSE : UNKNOWN_ITEMS_DROP,
+        .unknown = request->unknown_items,
         .max_seq_len = ranker_max_seq_len(&evaluation->ranker, request->max_seq_len, error)};
     char text[512];
     if (!options.max_seq_len || !behaviours_read(&evaluation->behaviours, request->users,

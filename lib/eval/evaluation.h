@@ -3,6 +3,7 @@
 #define EVAL_EVALUATION_H
 
 #include "core/ranks.h"
+#include "data/behaviours.h"
 #include "data/split.h"
 #include "eval/metrics.h"
 
@@ -14,7 +15,8 @@ typedef struct EvaluationRequest {
     const char *model, *users, *items; /* a model over item vectors */
     const char *baseline, *catalog;    /* or a baseline over the items of a catalogue or a stream */
     const char *device;                /* of the model: backend_find */
-    const char *candidates, *unknown_items;
+    const char *candidates;
+    UnknownItems unknown_items;
     Split split;
     Cutoffs cutoffs;
     const char *ranks; /* a file for user TAB rank; NULL: none */

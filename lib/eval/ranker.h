@@ -7,6 +7,23 @@
 #include "eval/scorer.h"
 #include "model/lineage.h"
 
+/* The entries of --items, --catalog and --max-seq-len in a tool's options. */
+#define OPTION_ITEM_VECTORS(path)                                                                            \
+    {                                                                                                        \
+        .name = "items", .kind = OPTION_PATH, .value = &(path), .argument = "ITEMS.pmt",                     \
+        .help = "item vectors (pm-fuse)"                                                                     \
+    }
+#define OPTION_CATALOG(path)                                                                                 \
+    {                                                                                                        \
+        .name = "catalog", .kind = OPTION_PATH, .value = &(path), .argument = "ITEMS.tsv",                   \
+        .help = "the items of a baseline, in place of --items"                                               \
+    }
+#define OPTION_MAX_INPUTS(number)                                                                            \
+    {                                                                                                        \
+        .name = "max-seq-len", .kind = OPTION_INTEGER, .value = &(number), .argument = "L",                  \
+        .maximum = 65536, .help = "most inputs, the last; 0: the model's, or 20"                             \
+    }
+
 /* Of the items there is one, a stream of vectors or a catalogue; a model (NULL: none) needs vectors. */
 typedef struct RankerFiles {
     const char *model, *items, *catalog;

@@ -200,11 +200,11 @@ static void report(const Job *job) {
 
 static bool answer_users(Job *job, Error *error) {
     const RecommendRequest *request = job->request;
-    const BehavioursOptions options = {
-        .min_seq_len = 1,
-        .max_seq_len = ranker_max_seq_len(&job->ranker, request->max_seq_len, error),
-        .unknown = strcmp(request->unknown_items, "drop") ? UNKNOWN_ITEMS_REFUSE : UNKNOWN_ITEMS_DROP,
-        .keep_all = true};
+    const BehavioursOptions options = {.min_seq_len = 1,
+                                       .max_seq_len =
+                                           ranker_max_seq_len(&job->ranker, request->max_seq_len, error),
+                                       .unknown = request->unknown_items,
+                                       .keep_all = true};
     BehavioursReader *reader = options.max_seq_len
                                    ? behaviours_reader_open(request->users, job->lists.names, &options, error)
                                    : NULL;

@@ -9,8 +9,8 @@ typedef struct RecommendRequest {
     const char *users;          /* histories; "-": standard input */
     const char *baseline;       /* instead of a model; NULL: none */
     const char *only, *without; /* files that name items; NULL: none */
-    const char *unknown_items;  /* "error" or "drop" */
-    const char *users_out;      /* a file for the users' vectors; NULL: none */
+    UnknownItems unknown_items;
+    const char *users_out; /* a file for the users' vectors; NULL: none */
     const char *output;
     int64_t top;         /* items for each user; 0: none, for the vectors alone */
     int64_t max_seq_len; /* 0: the model's, or 20 */

@@ -95,10 +95,9 @@ static bool join_items(TrainInputs *inputs, Error *error) {
 }
 
 static bool read_behaviours(TrainInputs *inputs, const TrainRequest *request, Error *error) {
-    const BehavioursOptions options = {
-        .min_seq_len = (uint32_t)request->settings.min_seq_len,
-        .max_seq_len = (uint32_t)request->settings.max_seq_len,
-        .unknown = strcmp(request->unknown_items, "drop") ? UNKNOWN_ITEMS_REFUSE : UNKNOWN_ITEMS_DROP};
+    const BehavioursOptions options = {.min_seq_len = (uint32_t)request->settings.min_seq_len,
+                                       .max_seq_len = (uint32_t)request->settings.max_seq_len,
+                                       .unknown = request->unknown_items};
     char text[512];
     if (!behaviours_read(&inputs->behaviours, request->users, inputs->source.names, &options, error))
         return false;

@@ -41,7 +41,8 @@ json_t *run_identity(const TrainRequest *request, const TrainInputs *inputs, con
     for (const Side *side = inputs->sides; side < inputs->sides + MODALITIES; side++)
         add(identity, side->kind->config_option, side->encoder_json);
     json_object_set_new(identity, "keep", json_string(request->keep));
-    json_object_set_new(identity, "unknown-items", json_string(request->unknown_items));
+    json_object_set_new(identity, "unknown-items",
+                        json_string(request->unknown_items == UNKNOWN_ITEMS_DROP ? "drop" : "error"));
     json_object_set_new(identity, "transfer",
                         request->transfer ? json_string(request->transfer) : json_null());
     json_object_update(identity, contents);

@@ -3,6 +3,7 @@
 #define TRAIN_TRAIN_JOB_H
 
 #include "core/ranks.h"
+#include "data/behaviours.h"
 #include "model/settings.h"
 
 typedef struct TrainRequest {
@@ -14,7 +15,7 @@ typedef struct TrainRequest {
     int64_t checkpoint_every;  /* steps; 0: by time alone */
     bool restart;              /* an earlier checkpoint does not count */
     const char *keep;          /* "best" or "last" */
-    const char *unknown_items; /* "error" or "drop" */
+    UnknownItems unknown_items;
     int64_t memory;            /* MiB that the streams may take before they go to a scratch file */
     Settings settings;
     bool tower_given;                           /* on the command line or in --config */
