@@ -94,6 +94,7 @@ static Option options[] = {
      .kind = OPTION_TEXT,
      .value = &arguments.shard,
      .argument = "I/N",
+     .unrecorded = true,
      .help = "only part I, from 1, of the items cut into N"},
     {.name = "join",
      .kind = OPTION_FLAG,

@@ -11,10 +11,10 @@ typedef struct Shard {
     uint64_t number, count; /* from 1; {0} is everything */
 } Shard;
 
-/* The entry of --shard in a tool's options. */
+/* The entry of --shard in a tool's options. It is not recorded, so that the shares joined are the whole. */
 #define OPTION_SHARD(text)                                                                                   \
     {                                                                                                        \
-        .name = "shard", .kind = OPTION_TEXT, .value = &(text), .argument = "I/N",                           \
+        .name = "shard", .kind = OPTION_TEXT, .value = &(text), .argument = "I/N", .unrecorded = true,       \
         .help = "only the I-th of N shares of the input, for cat"                                            \
     }
 

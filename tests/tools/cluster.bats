@@ -50,29 +50,64 @@ again() {
     again make -j2 -f pipelines/cluster/shards.mk
 }
 
-@test "Slurm: an array job and one that waits for it" {
-    # A stand-in that runs jobs at once, one after the other.
+# Stand-ins for Slurm: sbatch runs a job at once, one task after the other, srun starts processes by mpirun, scontrol notes
+# what it was told.
+slurm() {
     mkdir bin
     cat > bin/sbatch <<'SBATCH'
 #!/bin/bash
-for word in "$@"; do
-    case $word in --array=1-*) last=${word#*-} last=${last##*-} ;; --dependency=afterok:7) ;; --parsable) ;; --*) exit 2 ;; esac
+while [[ $1 = --* ]]; do
+    case $1 in --array=1-*) last=${1##*-} ;; --dependency=afterok:7 | --parsable) ;; *) exit 2 ;; esac
+    shift
 done
-script=${@: -1}
-bash -n "$script" || exit
+bash -n "$1" || exit
+export SLURM_JOB_ID=7 SLURM_NTASKS=2 SLURM_CPUS_PER_TASK=1
 for task in $(seq "${last:-1}"); do
-    if [ -n "${last:-}" ]; then export SLURM_ARRAY_TASK_ID=$task SLURM_CPUS_PER_TASK=2; fi
-    bash "$script" >&2 || exit
+    if [ -n "${last:-}" ]; then export SLURM_ARRAY_TASK_ID=$task; fi
+    bash "$@" >&2 || exit
 done
 echo 7
 SBATCH
-    chmod +x bin/sbatch
+    cat > bin/srun <<'SRUN'
+#!/bin/bash
+while [[ $1 = --* ]]; do shift; done
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl=self,vader
+exec mpirun -n "$SLURM_NTASKS" "$@"
+SRUN
+    printf '#!/bin/bash\necho "$@" >> told\n' > bin/scontrol
+    chmod +x bin/*
     export PATH=$PWD/bin:$PATH
-    sed -n '/^Slurm/,/^GNU/s/^    //p' pipelines/cluster/README.md | sed 's/SHARDS=16/SHARDS=3/' > commands
+}
+
+@test "Slurm: an array job and one that waits for it" {
+    slurm
+    sed -n '/^Slurm/,/^On nodes/s/^    //p' pipelines/cluster/README.md | sed 's/SHARDS=16/SHARDS=3/' > commands
     [ "$(wc -l < commands)" = 3 ]
     bash -eu commands
     same_as_whole
     again bash -eu commands
+}
+
+@test "Slurm: a training on several machines, which is stopped, goes back to the queue and goes on" {
+    if [ ! -e "$(dirname "$(command -v pm-cat)")/../lib/pm-mpi.so" ]; then skip "built without MPI"; fi
+    slurm
+    train() {
+        sbatch pipelines/cluster/train.sbatch -q --users data/users.tsv --catalog data/items.tsv --tower id --dim 16 \
+            --batch-size 2 --schedule constant --epochs 60 --validate-every 60 --log "$1.jsonl" --checkpoint "$1" -o "$1.pmt"
+    }
+    train whole
+    train stopped &
+    for _ in {1..200}; do [ ! -s stopped.jsonl ] || break; sleep 0.05; done
+    kill -TERM "$(pgrep -n -f 'checkpoint stopped')"
+    status=0
+    wait $! || status=$?
+    [ "$status" = 143 ]
+    [ "$(cat told)" = "requeue 7" ]
+    [ ! -e stopped.pmt ]
+    train stopped
+    cmp whole.jsonl stopped.jsonl
+    cmp whole.pmt stopped.pmt
+    [ "$(wc -l < told)" = 1 ]
 }
 
 @test "a part that is not there is named, and nothing is joined" {

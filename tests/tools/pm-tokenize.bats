@@ -295,6 +295,7 @@ bert_folder() {
     [ "$(pm-cat --keys 1.pmt | wc -l)" -eq 1666 ]
     cat 1.pmt 2.pmt 3.pmt | pm-cat --header | jq -r .provenance.inputs.items.hash > hash
     pm-cat --header whole.pmt | jq -r .provenance.inputs.items.hash | cmp - hash
+    pm-cat --header 1.pmt | jq -e '.provenance.options | has("shard") | not'
     # Of a pipe the number of lines is not known: every third.
     [ "$(pm-tokenize --bytes --shard 2/3 -q < <(cat many.tsv) | pm-cat --keys | head -3 | cut -f 1 | xargs)" = "v2 v5 v8" ]
     run pm-tokenize --bytes --shard 4/3 -q many.tsv
