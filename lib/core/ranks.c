@@ -3,6 +3,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/progress.h"
 #include "core/ranks_agree.h"
 #include "core/ranks_transport.h"
 #include "core/shared_object.h"
@@ -121,13 +122,21 @@ void ranks_share(const Ranks *ranks, size_t total, size_t *offsets) {
         offsets[r] = ranks_first(ranks, r, total);
 }
 
+static double seconds;
+
+double ranks_seconds(void) {
+    return seconds;
+}
+
 void ranks_gather(const Ranks *ranks, const size_t *offsets, size_t size, void *elements) {
     if (!ranks->transport) return;
+    const double started = progress_clock();
     size_t *bytes = memory_need((size_t)ranks->count + 1, sizeof *bytes);
     for (int r = 0; r <= ranks->count; r++)
         bytes[r] = offsets[r] * size;
     ranks->transport->gather(bytes, elements);
     free(bytes);
+    seconds += progress_clock() - started;
 }
 
 void ranks_scatter_sum(const Ranks *ranks, const size_t *offsets, const float *all, float *own) {
@@ -136,6 +145,7 @@ void ranks_scatter_sum(const Ranks *ranks, const size_t *offsets, const float *a
         memcpy(own, all, count * sizeof *own);
         return;
     }
+    const double started = progress_clock();
     size_t *places = memory_need((size_t)ranks->count + 1, sizeof *places);
     float *parts = memory_need(count * (size_t)ranks->count, sizeof *parts);
     for (int r = 0; r <= ranks->count; r++)
@@ -147,6 +157,7 @@ void ranks_scatter_sum(const Ranks *ranks, const size_t *offsets, const float *a
             own[i] += parts[r * count + i];
     free(places);
     free(parts);
+    seconds += progress_clock() - started;
 }
 
 /* Each rank sums a share, and gives the sums to all. */
@@ -185,5 +196,8 @@ bool ranks_any(const Ranks *ranks, bool mine) {
 }
 
 void ranks_broadcast(const Ranks *ranks, size_t bytes, void *memory) {
-    if (ranks->transport) ranks->transport->broadcast(bytes, memory);
+    if (!ranks->transport) return;
+    const double started = progress_clock();
+    ranks->transport->broadcast(bytes, memory);
+    seconds += progress_clock() - started;
 }

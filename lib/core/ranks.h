@@ -60,4 +60,7 @@ bool ranks_any(const Ranks *ranks, bool mine);
 /* Rank 0's bytes, for all. */
 void ranks_broadcast(const Ranks *ranks, size_t bytes, void *memory);
 
+/* How long all this has taken so far, waiting for others included. */
+double ranks_seconds(void);
+
 #endif

@@ -1,7 +1,6 @@
 #include "train/shares.h"
 
 #include "core/memory.h"
-#include "nn/operators/row_lists.h"
 
 #include <math.h>
 #include <string.h>
@@ -51,88 +50,6 @@ void shares_losses(const Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_P
         sums[i] = has_parts && losses[i] ? (double)*tape_read(trainer->tape, losses[i]) : NAN;
     sums[OBJECTIVE_MOST_PARTS] = (double)*tape_read(trainer->tape, total);
     ranks_sum_doubles(trainer->options.ranks, OBJECTIVE_MOST_PARTS + 1, sums);
-}
-
-/* A parameter that any rank has touched is touched everywhere. */
-static void agree_on_touched(const Trainer *trainer) {
-    const ParameterSet *set = trainer->recommender->parameters;
-    double *touched = memory_need(set->count, sizeof *touched);
-    for (size_t i = 0; i < set->count; i++)
-        touched[i] = set->list[i]->touched;
-    ranks_sum_doubles(trainer->options.ranks, set->count, touched);
-    for (size_t i = 0; i < set->count; i++)
-        if (touched[i] > 0) parameter_gradient(set->list[i], set->backend);
-    free(touched);
-}
-
-/* Values in the backend's memory become their sums. */
-static void sum_values(const Trainer *trainer, size_t count, float *values) {
-    const ParameterSet *set = trainer->recommender->parameters;
-    if (set->backend->is_host) {
-        ranks_sum(trainer->options.ranks, count, values);
-        return;
-    }
-    float *sums = memory_need(count, sizeof *sums);
-    memcpy(sums, parameter_set_read(set, 0, values, count), count * sizeof *sums);
-    ranks_sum(trainer->options.ranks, count, sums);
-    parameter_set_write(set, sums, count, values);
-    free(sums);
-}
-
-/* A row that any rank has touched is touched everywhere. */
-static void agree_on_rows(const Ranks *ranks, RowUpdates *updates) {
-    const size_t count = (size_t)ranks->count, rank = (size_t)ranks->rank;
-    size_t *one_each = memory_need(count + 1, sizeof *one_each);
-    size_t *offsets = memory_need(count + 1, sizeof *offsets);
-    for (size_t r = 0; r <= count; r++)
-        one_each[r] = r;
-    const uint32_t *own = row_updates_sort(updates, &offsets[rank + 1]);
-    ranks_gather(ranks, one_each, sizeof *offsets, offsets + 1);
-    for (size_t r = 0; r < count; r++)
-        offsets[r + 1] += offsets[r];
-    uint32_t *all = memory_need(offsets[count], sizeof *all);
-    memcpy(all + offsets[rank], own, (offsets[rank + 1] - offsets[rank]) * sizeof *all);
-    ranks_gather(ranks, offsets, sizeof *all, all);
-    row_updates_touch(updates, all, offsets[count]);
-    free(one_each);
-    free(offsets);
-    free(all);
-}
-
-/* The gradients of the rows that have one on some rank. */
-static void sum_rows(const Trainer *trainer, const Parameter *parameter) {
-    const RowKernels *kernels = trainer->tape->backend->rows;
-    Tape *tape = trainer->tape;
-    const size_t columns = parameter->columns;
-    size_t count;
-    agree_on_rows(trainer->options.ranks, parameter->row_updates);
-    const uint32_t *rows = row_updates_sort(parameter->row_updates, &count);
-    tape_reset(tape, 0); /* the step is over */
-    const TargetLists lists = row_lists_create(tape, rows, count, -1);
-    float *sums = tape_take(tape, count * columns, sizeof *sums);
-    kernels->gather(count, columns, parameter->gradient, lists.lists.targets, sums);
-    sum_values(trainer, count * columns, sums);
-    kernels->fill(count, columns, lists.lists.targets, 0, parameter->gradient);
-    kernels->scatter_add(columns, sums, &lists.lists, parameter->gradient, tape->values);
-}
-
-void shares_sum_gradients(const Trainer *trainer) {
-    const ParameterSet *set = trainer->recommender->parameters;
-    if (trainer->options.ranks->count == 1) return;
-    agree_on_touched(trainer);
-    for (size_t i = 0; i < set->count; i++) {
-        const Parameter *parameter = set->list[i];
-        if (!parameter->touched) continue;
-        if (parameter->row_updates)
-            sum_rows(trainer, parameter);
-        else
-            sum_values(trainer, parameter->count, parameter->gradient);
-    }
-}
-
-void shares_keep_gradients_once(const Trainer *trainer) {
-    if (!ranks_writes(trainer->options.ranks))
-        parameter_set_clear_gradients(trainer->recommender->parameters);
 }
 
 /* What a rank found, after how many looks at operators (0 where nobody looks). */

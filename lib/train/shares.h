@@ -19,12 +19,6 @@ size_t shares_first_position(const BatchShares *shares, const UserRows *all);
 void shares_losses(const Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS], const Tensor *total,
                    double sums[OBJECTIVE_MOST_PARTS + 1]);
 
-/* Adds up the gradients that wait, on all ranks alike. */
-void shares_sum_gradients(const Trainer *trainer);
-
-/* Leaves these gradients to rank 0 alone, so that they count once at the next sum. */
-void shares_keep_gradients_once(const Trainer *trainer);
-
 /* Makes the divergence that a rank found first that of all. */
 void shares_agree_on_divergence(Trainer *trainer);
 

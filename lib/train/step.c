@@ -2,6 +2,7 @@
 
 #include "core/finite.h"
 #include "core/random.h"
+#include "train/gradients.h"
 #include "train/seed.h"
 #include "train/shares.h"
 
@@ -181,7 +182,7 @@ void step_update(Trainer *trainer, double factor) {
     ParameterSet *set = trainer->recommender->parameters;
     EpochState *state = &trainer->state;
     GroupRate rates[GROUP_COUNT];
-    shares_sum_gradients(trainer);
+    gradients_sum(trainer);
     for (size_t i = 0; i < GROUP_COUNT; i++)
         rates[i] = (GroupRate){trainer->rates[i].learning_rate * factor, trainer->rates[i].weight_decay};
     const double norm = optimizer_step(&trainer->optimizer, set, rates, 1 / (double)state->waiting,

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "train/checkpoint.h"
+#include "train/gradients.h"
 #include "train/schedule.h"
 #include "train/seed.h"
 #include "train/shares.h"
@@ -66,7 +67,7 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
         trainer_free(trainer);
         return false;
     }
-    if (trainer->state.waiting) shares_keep_gradients_once(trainer);
+    if (trainer->state.waiting) gradients_keep_once(trainer);
     trainer->saved_step = trainer->step;
     trainer->saved_time = progress_clock();
     if (options->checkpoint) interrupt_watch();
@@ -102,8 +103,8 @@ void trainer_diverge(Trainer *trainer, const char *format, ...) {
 static bool save(Trainer *trainer, Error *error) {
     const Ranks *ranks = trainer->options.ranks;
     if (trainer->state.waiting && ranks->count > 1) {
-        shares_sum_gradients(trainer);
-        shares_keep_gradients_once(trainer);
+        gradients_sum(trainer);
+        gradients_keep_once(trainer);
     }
     if (ranks_writes(ranks) && !checkpoint_write(trainer, error)) return false;
     ranks_any(ranks, true);
@@ -273,7 +274,7 @@ static void warn_of_nothing(const Trainer *trainer, const EpochState *state) {
 /* What follows the batches of an epoch; `started` is when they began. */
 static bool finish_epoch(Trainer *trainer, double started, Error *error) {
     const bool validated = is_validated(trainer, trainer->epoch + 1);
-    const double trained = progress_clock();
+    const double trained = progress_clock(), exchanged = ranks_seconds() - trainer->exchanged;
     Metrics metrics;
     optimizer_settle(&trainer->optimizer, trainer->recommender->parameters);
     check_parameters(trainer);
@@ -291,6 +292,10 @@ static bool finish_epoch(Trainer *trainer, double started, Error *error) {
     report_epoch(trainer, &state, validated ? &metrics : NULL, end - started);
     log_detail("training %.3g s, validation %.3g s; a step takes %zu MiB", trained - started, end - trained,
                (arena_peak(trainer->tape->arena) + arena_peak(trainer->tape->values)) >> 20);
+    if (trainer->options.ranks->count > 1)
+        log_detail("of training %.3g s went into exchanging with other ranks and waiting for them",
+                   exchanged);
+    trainer->exchanged = ranks_seconds();
     if (!log_epoch(trainer, &state, valid, error)) return false;
     if (trainer->options.checkpoint && !save(trainer, error)) return false;
     if (is_interrupted(trainer)) end_interrupted(trainer);

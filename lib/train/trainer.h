@@ -63,6 +63,7 @@ typedef struct Trainer {
     KeptModel best, last; /* `last` is kept under keep_last alone, `best` then without values */
     char divergence[512]; /* what was not finite first; empty: nothing */
     Progress progress;    /* over the batches of all epochs */
+    double exchanged;     /* ranks_seconds before the epoch under way */
     uint64_t saved_step;  /* of the last checkpoint */
     double saved_time;
 } Trainer;
