@@ -4,6 +4,7 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "train/checkpoint.h"
 #include "train/gradients.h"
 #include "train/schedule.h"
@@ -326,14 +327,16 @@ static bool is_over(const Trainer *trainer) {
             trainer->epoch - trainer->best.epoch >= settings->patience);
 }
 
-/* How much is trained, and what that takes beside the memory of a step. */
+/* How much is trained, what that takes beside the memory of a step, and by how many. */
 static void describe_model(const Trainer *trainer) {
     const ParameterSet *set = trainer->recommender->parameters;
+    const int processes = trainer->options.ranks->count;
     size_t count = 0;
     for (size_t i = 0; i < set->count; i++)
         count += set->list[i]->count;
     log_detail("%zu parameters in %zu tensors; %zu MiB with gradients, moments and the model that is kept",
                count, set->count, count * 5 * sizeof(float) >> 20);
+    if (processes > 1) log_detail("%d processes, this one of %d threads", processes, parallel_threads());
 }
 
 static bool run_epochs(Trainer *trainer, Error *error) {

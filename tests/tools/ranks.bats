@@ -109,6 +109,13 @@ modal() {
         --dim 16 --epochs 1 --batch-size 8
 }
 
+@test "a device with memory of its own" {
+    same pm-train-user -q --users users.tsv --catalog items.tsv --tower id --dim 16 --epochs 4 --batch-size 15 \
+        --user-heads 2 --accumulate 2 --sparse-updates --device cuda-on-host
+    same pm-train-user -q --users users.tsv --tower text-only --text text.pmt --text-encoder text-encoder.pmt --dim 16 \
+        --user-heads 2 --epochs 4 --batch-size 30 --device cuda-on-host
+}
+
 @test "golden runs of the released code: losses, and ranks of all users" {
     golden=$PROJECT/tests/golden/runs
     for run in text-only-sasrec modal-merge_attn-sasrec; do
@@ -268,7 +275,9 @@ END
     [ "$(grep -c '^pm-train-user' <<< "$stderr")" = 1 ]
     [ ! -e out.pmt ]
     ranks 3 $(modal) --threads 1 --batch-size 8 --log plain.jsonl -o plain.pmt
-    ranks 3 $(modal) --threads 1 --batch-size 8 --log checked.jsonl --check-numerics -o checked.pmt
+    ranks 3 $(modal | sed "s, -q,,") --threads 1 --batch-size 8 --log checked.jsonl --check-numerics -v -o checked.pmt 2> said
+    grep -q "3 processes, this one of 1 threads" said
+    grep -q "of training [0-9.]* s went into exchanging" said
     cmp plain.jsonl checked.jsonl
     cmp plain.pmt checked.pmt
 }
