@@ -9,28 +9,32 @@ static void scale_row(size_t count, float factor, float *row) {
         row[c] *= factor;
 }
 
-static double debiased_row(const DebiasedLoss *loss, size_t position, size_t count, float *scores) {
+/* Those that do not count are −∞ before the largest of the rest is looked for, and that they stay. */
+static double debiased_row(const DebiasedLoss *loss, size_t position, size_t count, float share,
+                           float *scores) {
     const uint32_t target = loss->targets[position], user = loss->users[position];
     const float *log_popularity = loss->log_popularity, *log_occurrences = loss->log_occurrences;
     const float own = scores[target] - log_popularity[target];
-#pragma omp simd
-    for (size_t c = 0; c < count; c++)
-        scores[c] += log_occurrences[c] - log_popularity[c];
+    float largest = own;
     for (size_t c = loss->own_offsets[user]; c < loss->own_offsets[user + 1]; c++)
         scores[loss->own_items[c]] = -INFINITY;
+    scores[target] = -INFINITY;
+#pragma omp simd reduction(max : largest)
+    for (size_t c = 0; c < count; c++) {
+        scores[c] += log_occurrences[c] - log_popularity[c];
+        largest = scores[c] > largest ? scores[c] : largest;
+    }
     scores[target] = own;
-    const double log_total = softmax_in_place(scores, count);
-    scores[target] -= 1;
+    const double log_total = softmax_below(largest, scores, count, share);
+    scores[target] -= share;
     return log_total - (double)own;
 }
 
 static void debiased(size_t rows, size_t first, size_t count, float share, const DebiasedLoss *loss,
                      float *scores, double *losses) {
 #pragma omp parallel for schedule(static) if (rows * count > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < rows; i++) {
-        losses[i] = debiased_row(loss, first + i, count, scores + i * count);
-        scale_row(count, share, scores + i * count);
-    }
+    for (size_t i = 0; i < rows; i++)
+        losses[i] = debiased_row(loss, first + i, count, share, scores + i * count);
 }
 
 /* How often each candidate stands in the denominator. */
@@ -46,8 +50,8 @@ static void weigh(const ContrastiveLoss *loss, size_t anchor, size_t count, floa
 }
 
 /* `weights` and `shares` are room for count and for most_positives floats. */
-static double contrastive_row(const ContrastiveLoss *loss, size_t anchor, size_t count, float *scores,
-                              float *weights, float *shares) {
+static double contrastive_row(const ContrastiveLoss *loss, size_t anchor, size_t count, float share,
+                              float *scores, float *weights, float *shares) {
     const size_t first = loss->positive_offsets[anchor];
     const size_t positive_count = loss->positive_offsets[anchor + 1] - first;
     const uint32_t *positives = loss->positive_candidates + first;
@@ -61,16 +65,16 @@ static double contrastive_row(const ContrastiveLoss *loss, size_t anchor, size_t
     }
     for (size_t i = 0; i < positive_count; i++)
         shares[i] = scores[positives[i]];
-    const double log_positives = softmax_in_place(shares, positive_count);
+    const double log_positives = softmax_in_place(shares, positive_count, scale * share);
     double total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t c = 0; c < count; c++) {
         scores[c] = weights[c] > 0 ? weights[c] * vector_exp(scores[c] - largest) : 0;
         total += (double)scores[c];
     }
-    scale_row(count, scale / (float)total, scores);
+    scale_row(count, scale * share / (float)total, scores);
     for (size_t i = 0; i < positive_count; i++)
-        scores[positives[i]] -= scale * shares[i];
+        scores[positives[i]] -= shares[i];
     return log(total) + (double)largest - log_positives;
 }
 
@@ -82,26 +86,23 @@ static void contrastive(size_t rows, size_t first, size_t count, float share, co
 #pragma omp parallel for schedule(static) if (rows * count > PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++) {
         float *own = all + (size_t)omp_get_thread_num() * room;
-        losses[i] = contrastive_row(loss, first + i, count, scores + i * count, own, own + count);
-        scale_row(count, share, scores + i * count);
+        losses[i] = contrastive_row(loss, first + i, count, share, scores + i * count, own, own + count);
     }
     arena_rewind(scratch, mark);
 }
 
-static double softmax_row(size_t count, uint32_t class, float *scores) {
+static double softmax_row(size_t count, uint32_t class, float share, float *scores) {
     const float own = scores[class];
-    const double log_total = softmax_in_place(scores, count);
-    scores[class] -= 1;
+    const double log_total = softmax_in_place(scores, count, share);
+    scores[class] -= share;
     return log_total - (double)own;
 }
 
 static void softmax(size_t rows, size_t count, float share, const uint32_t *classes, float *scores,
                     double *losses) {
 #pragma omp parallel for schedule(static) if (rows * count > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < rows; i++) {
-        losses[i] = softmax_row(count, classes[i], scores + i * count);
-        scale_row(count, share, scores + i * count);
-    }
+    for (size_t i = 0; i < rows; i++)
+        losses[i] = softmax_row(count, classes[i], share, scores + i * count);
 }
 
 static void mean(size_t count, const double *losses, float *to) {

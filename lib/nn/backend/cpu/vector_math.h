@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* 0 below −87.7; a NaN stays one, as it is the second operand of each comparison. */
 static inline float vector_exp(float x) {
-    const float low = x < 88.0f ? x : 88.0f, clipped = low > -87.0f ? low : -87.0f;
+    const float low = 88.0f < x ? 88.0f : x, clipped = -88.0f > low ? -88.0f : low;
     const float n = rintf(clipped * 1.44269504f);
     const float r = fmaf(n, -1.42860677e-6f, fmaf(n, -0.693145752f, clipped));
     float y = 1.395604449e-03f;
@@ -19,11 +20,10 @@ static inline float vector_exp(float x) {
     y = fmaf(y, r, 5.000000168e-01f);
     y = fmaf(y, r, 1.0f);
     y = fmaf(y, r, 1.0f);
-    const int32_t bits = ((int32_t)n + 127) << 23;
+    const uint32_t bits = (uint32_t)((int32_t)n + 127) << 23; /* 0, a scale of 0, for n = −127 */
     float scale;
     memcpy(&scale, &bits, sizeof scale);
-    const float power = x < -87.0f ? 0.0f : y * scale;
-    return x != x ? x : power; /* a NaN stays one */
+    return y * scale;
 }
 
 /* 2^x for −126 ≤ x ≤ 126. */
