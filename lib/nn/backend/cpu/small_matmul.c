@@ -1,5 +1,6 @@
 #include "nn/backend/cpu/small_matmul.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #pragma GCC optimize("fp-contract=fast")
@@ -74,13 +75,65 @@ void small_matmul(size_t m, size_t n, size_t k, SmallLeft a, const float *b, siz
     }
 }
 
+typedef int32_t Places __attribute__((vector_size(64)));
+
+/* Element j of a where the bit `step` of j is not set, else element j − step of b. */
+static inline Vector join_low(Vector a, Vector b, int step) {
+    Places places;
+    for (int j = 0; j < SMALL_WIDTH; j++)
+        places[j] = j & step ? SMALL_WIDTH + j - step : j;
+    return __builtin_shuffle(a, b, places);
+}
+
+/* Element j + step of a where the bit is not set, else element j of b. */
+static inline Vector join_high(Vector a, Vector b, int step) {
+    Places places;
+    for (int j = 0; j < SMALL_WIDTH; j++)
+        places[j] = j & step ? SMALL_WIDTH + j : j + step;
+    return __builtin_shuffle(a, b, places);
+}
+
+/* A step of the transposition in place: squares of `step` elements beside the diagonal of twice their size
+ * change places. */
+static inline __attribute__((always_inline)) void swap_squares(Vector block[SMALL_WIDTH], int step) {
+#pragma GCC unroll 16
+    for (int i = 0; i < SMALL_WIDTH; i++) {
+        if (i & step) continue;
+        const Vector low = join_low(block[i], block[i + step], step);
+        block[i + step] = join_high(block[i], block[i + step], step);
+        block[i] = low;
+    }
+}
+
+static inline void transpose_block(const float *const from[SMALL_WIDTH], size_t columns, float *to,
+                                   size_t to_stride) {
+    Vector block[SMALL_WIDTH];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < SMALL_WIDTH; i++)
+        block[i] = *(const Vector *)from[i];
+    swap_squares(block, 8);
+    swap_squares(block, 4);
+    swap_squares(block, 2);
+    swap_squares(block, 1);
+#pragma GCC unroll 16
+    for (size_t j = 0; j < SMALL_WIDTH; j++)
+        if (j < columns) *(Vector *)(to + j * to_stride) = block[j];
+}
+
 void small_transpose(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
                      size_t to_stride) {
-    for (size_t j = 0; j < columns; j++) {
-        for (size_t i = 0; i < rows; i++)
-            to[j * to_stride + i] = from[i * from_stride + j];
-        memset(to + j * to_stride + rows, 0, (small_stride(rows) - rows) * sizeof *to);
-    }
+    static const float zeros[SMALL_WIDTH];
+    float rest[SMALL_WIDTH][SMALL_WIDTH];
+    const float *block[SMALL_WIDTH];
+    for (size_t j = 0; j < columns; j += SMALL_WIDTH)
+        for (size_t i = 0; i < rows; i += SMALL_WIDTH) {
+            const size_t count = columns - j < SMALL_WIDTH ? columns - j : SMALL_WIDTH;
+            for (size_t row = 0; row < SMALL_WIDTH; row++) {
+                block[row] = i + row < rows ? from + (i + row) * from_stride + j : zeros;
+                if (count < SMALL_WIDTH) block[row] = memcpy(rest[row], block[row], count * sizeof *from);
+            }
+            transpose_block(block, count, to + j * to_stride + i, to_stride);
+        }
 }
 
 void small_copy(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
