@@ -1,3 +1,4 @@
+#include "nn/operators/linear_gradient.h"
 #include "nn/operators/operators.h"
 
 /* Both layers run over a few rows at a time, so that what is between them stays in the cache: the
@@ -35,12 +36,13 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
     const Backend *backend = tape->backend;
     const LinearPair *pair = &f->pair;
     const size_t in = f->x->columns, wide = pair->wide_weight->rows;
-    const float *dy = f->y->gradient + first * in;
+    float *dy = f->y->gradient + first * in;
     const Values between = take_values(tape, rows * wide);
     const Values dz = {tape_take(tape, rows * wide, sizeof(float)),
                        backend->rounds ? tape_take(tape, rows * wide, sizeof(uint16_t)) : NULL};
-    const Matrix dy_matrix = tape_round(tape, dy, rows, in), dz_matrix = values_matrix(dz, wide);
     const bool trains = pair->wide_weight->trainable;
+    const Matrix dz_matrix = values_matrix(dz, wide);
+    const Matrix dy_matrix = linear_gradient(tape, ACTIVATION_NONE, NULL, dy, rows, in, pair->narrow_bias);
     float *wide_bias = trains ? parameter_gradient(pair->wide_bias, backend) : NULL;
 
     backend->matmul(rows, wide, in, dy_matrix, parameter_matrix(pair->narrow_weight), 0, dz.values, wide);
@@ -49,7 +51,6 @@ static void rows_backward(Tape *tape, const FeedForward *f, size_t first, size_t
     if (trains) {
         float adds, *to = parameter_gradient_target(pair->narrow_weight, &adds);
         backend->matmul(in, wide, rows, transposed(dy_matrix), values_matrix(between, wide), adds, to, wide);
-        backend->columns->sums(rows, in, dy, parameter_gradient(pair->narrow_bias, backend), tape->values);
         to = parameter_gradient_target(pair->wide_weight, &adds);
         backend->matmul(wide, in, rows, transposed(dz_matrix), rows_from(x, first), adds, to, in);
     }

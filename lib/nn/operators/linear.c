@@ -1,3 +1,4 @@
+#include "nn/operators/linear_gradient.h"
 #include "nn/operators/operators.h"
 
 typedef struct Linear {
@@ -6,6 +7,18 @@ typedef struct Linear {
     Activation activation;
     float *before; /* the activation's input; y's own values where those will do for backward */
 } Linear;
+
+Matrix linear_gradient(Tape *tape, Activation activation, float *before, float *dy, size_t rows,
+                       size_t columns, Parameter *bias) {
+    const Backend *backend = tape->backend;
+    const bool is_plain = activation == ACTIVATION_NONE;
+    float *bias_gradient = bias && bias->trainable ? parameter_gradient(bias, backend) : NULL;
+    uint16_t *rounded = backend->rounds ? tape_take(tape, rows * columns, sizeof *rounded) : NULL;
+    if (!is_plain || bias_gradient || rounded)
+        backend->activations->backward(rows, columns, activation, (Values){is_plain ? NULL : before, NULL},
+                                       (Values){NULL, NULL}, dy, rounded, bias_gradient, tape->values);
+    return (Matrix){dy, columns, false, rounded, NULL};
+}
 
 static size_t rows_at_once(const Tape *tape, const Tensor *x, const Tensor *y) {
     return backend_rows_at_once(tape->backend, x->columns > y->columns ? x->columns : y->columns);
@@ -16,14 +29,8 @@ static void rows_backward(Tape *tape, const Linear *l, size_t first, size_t rows
                           float beta) {
     const Backend *backend = tape->backend;
     const size_t in = l->x->columns, out = l->y->columns;
-    float *dy = l->y->gradient + first * out;
-    float *bias_gradient = l->bias && l->bias->trainable ? parameter_gradient(l->bias, backend) : NULL;
-    if (l->activation != ACTIVATION_NONE)
-        backend->activations->backward(rows, out, l->activation, (Values){l->before + first * out, NULL},
-                                       (Values){NULL, NULL}, dy, NULL, bias_gradient, tape->values);
-    else if (bias_gradient)
-        backend->columns->sums(rows, out, dy, bias_gradient, tape->values);
-    const Matrix gradient = tape_round(tape, dy, rows, out);
+    const Matrix gradient = linear_gradient(tape, l->activation, l->before + first * out,
+                                            l->y->gradient + first * out, rows, out, l->bias);
     if (l->weight->trainable) {
         float adds, *to = parameter_gradient_target(l->weight, &adds);
         backend->matmul(out, in, rows, transposed(gradient), rows_from(x, first), adds, to, in);

@@ -128,8 +128,9 @@ static void backward_piece(const ActivationBackward *step, size_t block, size_t 
         const size_t at = i * step->columns + first;
         float *gradient = step->gradient + at, *y = step->y.values ? step->y.values + at : piece;
         if (step->z.rounded) widen_row(count, step->z.rounded + at, widened);
-        activate_row_backward(step->activation, count, step->z.rounded ? widened : step->z.values + at, y,
-                              gradient);
+        if (step->z.rounded || step->z.values)
+            activate_row_backward(step->activation, count, step->z.rounded ? widened : step->z.values + at, y,
+                                  gradient);
         if (step->y.rounded) round_row(count, y, step->y.rounded + at);
         if (step->rounded) round_row(count, gradient, step->rounded + at);
         add_row(count, gradient, sums);

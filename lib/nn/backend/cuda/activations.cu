@@ -48,7 +48,8 @@ static void forward(size_t rows, size_t columns, Activation activation, const fl
 static void backward(size_t rows, size_t columns, Activation activation, Values z, Values y, float *gradient,
                      uint16_t *rounded, float *bias_gradient, Arena *) {
     each(rows * columns, [=] __device__(size_t at) {
-        const Point point = activation_at(activation, z.rounded ? widen_bf16(z.rounded[at]) : z.values[at]);
+        const float before = z.rounded ? widen_bf16(z.rounded[at]) : z.values ? z.values[at] : 0;
+        const Point point = activation_at(activation, before);
         put(y, at, point.value);
         put({gradient, rounded}, at, gradient[at] * point.slope);
     });
