@@ -527,8 +527,11 @@ static void call_attention(Run *run) {
     const size_t kept = run->backend->attention->kept_size(&attention) * sizeof(float);
     float *left = attention.kept = run->backend->memory->take(kept);
     run->backend->attention->forward(&attention, y, run->scratch);
-    const AttentionGradients gradients = {gradient, gradient + columns,
-                                          apart ? NULL : gradient + 2 * columns};
+    /* Of one key, what goes back to queries and keys cancels out, which shows where nothing is added to it.
+     */
+    const bool replaces = !apart && run->rows > 2;
+    const AttentionGradients gradients = {gradient, gradient + columns, apart ? NULL : gradient + 2 * columns,
+                                          replaces};
     run->backend->attention->backward(&attention, y.values, dy, gradients, run->scratch);
     attention.kept = NULL;
     const Values forward_only = {floats(run, count), NULL};

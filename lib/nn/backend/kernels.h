@@ -185,7 +185,8 @@ typedef struct ActivationKernels {
 
     /* gradient = gradient · activation′(z), in place, and in bf16 in `rounded` (NULL: not); y = activation(z)
      * once more, where it is wanted; bias_gradient [columns] += the column sums of the new gradient (NULL:
-     * not). z is read in bf16 where it is there in bf16, else in f32. */
+     * not). z is read in bf16 where it is there in bf16, else in f32; with ACTIVATION_NONE and no y it may
+     * not be there at all. */
     void (*backward)(size_t rows, size_t columns, Activation activation, Values z, Values y, float *gradient,
                      uint16_t *rounded, float *bias_gradient, Arena *scratch);
 } ActivationKernels;
@@ -245,9 +246,11 @@ typedef struct Attention {
     float *kept; /* what forward leaves for backward, kept_size floats; NULL without backward */
 } Attention;
 
-/* += ; NULL: not wanted. Strides are those of q, k and v. They may be columns of one matrix. */
+/* +=, or with `replaces` =, which is for attention of segments to themselves alone; NULL: not wanted. Strides
+ * are those of q, k and v. They may be columns of one matrix. */
 typedef struct AttentionGradients {
     float *q, *k, *v;
+    bool replaces;
 } AttentionGradients;
 
 typedef struct AttentionKernels {

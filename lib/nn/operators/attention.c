@@ -19,10 +19,19 @@ static float *part_gradient(Tape *tape, Part part) {
     return part.tensor->needs_gradient ? tape_gradient(tape, part.tensor) + part.first : NULL;
 }
 
+static AttentionGradients find_gradients(Tape *tape, const AttentionContext *c) {
+    const size_t columns = c->y->columns;
+    float beta;
+    if (!c->v.first) /* not the three thirds of one tensor */
+        return (AttentionGradients){part_gradient(tape, c->q), part_gradient(tape, c->k),
+                                    part_gradient(tape, c->v), false};
+    float *gradient = tape_gradient_target(tape, c->q.tensor, &beta);
+    return (AttentionGradients){gradient, gradient + columns, gradient + 2 * columns, beta == 0};
+}
+
 static void attention_backward(Tape *tape, void *context) {
     const AttentionContext *c = context;
-    const AttentionGradients gradients = {part_gradient(tape, c->q), part_gradient(tape, c->k),
-                                          part_gradient(tape, c->v)};
+    const AttentionGradients gradients = find_gradients(tape, c);
     tape->backend->attention->backward(&c->attention, c->y->value, c->y->gradient, gradients, tape->values);
     tape_release(tape, c->attention.kept, c->kept_size * sizeof(float));
 }

@@ -57,35 +57,42 @@ static Unit find_unit(const Attention *attention, size_t number) {
     return unit;
 }
 
-/* row = softmax(scale · row) over its first `count` elements, 0 behind them. */
+/* row = softmax(scale · row) over its first `count` elements, 0 behind them. Whole vectors are worked on:
+ * rows of short sequences would else be mostly rests. */
 static void softmax_row(float *row, size_t count, size_t stride, float scale) {
+    const size_t whole = small_stride(count);
     float largest = -INFINITY, total = 0;
+    for (size_t j = count; j < whole; j++)
+        row[j] = -INFINITY;
 #pragma omp simd reduction(max : largest)
-    for (size_t j = 0; j < count; j++)
+    for (size_t j = 0; j < whole; j++)
         largest = row[j] > largest ? row[j] : largest;
 #pragma omp simd reduction(+ : total)
-    for (size_t j = 0; j < count; j++) {
+    for (size_t j = 0; j < whole; j++) {
         row[j] = vector_exp(scale * (row[j] - largest));
         total += row[j];
     }
     const float inverse = 1.0f / total;
 #pragma omp simd
-    for (size_t j = 0; j < count; j++)
+    for (size_t j = 0; j < whole; j++)
         row[j] *= inverse;
-    for (size_t j = count; j < stride; j++)
+    for (size_t j = whole; j < stride; j++)
         row[j] = 0;
 }
 
-/* gradient = scale · p ∘ (gradient − Σ gradient∘p) over the first `count` elements, 0 behind them. */
+/* gradient = scale · p ∘ (gradient − Σ gradient∘p), where p is 0 behind the first `count` elements. */
 static void softmax_row_backward(const float *p, size_t count, size_t stride, float scale, float *gradient) {
+    const size_t whole = small_stride(count);
     float total = 0;
+    for (size_t j = count; j < whole; j++)
+        gradient[j] = 0;
 #pragma omp simd reduction(+ : total)
-    for (size_t j = 0; j < count; j++)
+    for (size_t j = 0; j < whole; j++)
         total += gradient[j] * p[j];
 #pragma omp simd
-    for (size_t j = 0; j < count; j++)
+    for (size_t j = 0; j < whole; j++)
         gradient[j] = scale * p[j] * (gradient[j] - total);
-    for (size_t j = count; j < stride; j++)
+    for (size_t j = whole; j < stride; j++)
         gradient[j] = 0;
 }
 
@@ -168,16 +175,17 @@ static void multiply_scores(const Attention *attention, const Unit *unit, const 
     }
 }
 
-/* to [key rows, width] += scores, transposed · a head's columns of the query rows. With `causal` key j is
- * seen from row j on. */
-static void add_turned_scores(const Attention *attention, const Unit *unit, const float *scores,
-                              const float *x, size_t x_stride, float *to, size_t to_stride, Scratch scratch) {
+/* to [key rows, width] = scores, transposed · a head's columns of the query rows, or += it. With `causal` key
+ * j is seen from row j on. */
+static void multiply_turned_scores(const Attention *attention, const Unit *unit, const float *scores,
+                                   const float *x, size_t x_stride, bool adds, float *to, size_t to_stride,
+                                   Scratch scratch) {
     const size_t keys = keys_before(attention, unit, unit->rows), step = rows_at_once(attention, keys);
     for (size_t first = 0; first < keys; first += step) {
         const size_t row = attention->causal ? first : 0;
         multiply_head(smaller(step, keys - first), attention->width, unit->rows - row,
                       small_left_transposed(scores + row * unit->stride + first, unit->stride),
-                      x + row * x_stride, x_stride, true, to + first * to_stride, to_stride, scratch);
+                      x + row * x_stride, x_stride, adds, to + first * to_stride, to_stride, scratch);
     }
 }
 
@@ -230,22 +238,24 @@ static void unit_backward(const Attention *attention, const Unit *unit, const fl
     const size_t k_place = unit->first_key * attention->k_stride + unit->column;
     const size_t v_place = unit->first_key * attention->v_stride + unit->column;
     const float *probabilities = attention->kept + unit->index;
+    const bool adds = !to.replaces;
     float *gradients = scratch.scores;
     dy += unit->first_query * columns + unit->column;
     const float *kept = kept_probabilities(attention, unit, probabilities, scratch);
     if (to.v)
-        add_turned_scores(attention, unit, kept, dy, columns, to.v + v_place, attention->v_stride, scratch);
+        multiply_turned_scores(attention, unit, kept, dy, columns, adds, to.v + v_place, attention->v_stride,
+                               scratch);
     multiply_by_keys(attention, unit, dy, columns, attention->v, attention->v_stride, gradients, scratch);
     if (dropout_drops(attention->dropout)) drop_probabilities(attention, unit, gradients, gradients);
     for (size_t i = 0; i < unit->rows; i++)
         softmax_row_backward(probabilities + i * stride, visible_keys(attention, i, unit->keys), stride,
                              attention->scale, gradients + i * stride);
     if (to.q)
-        multiply_scores(attention, unit, gradients, attention->k + k_place, attention->k_stride, true,
+        multiply_scores(attention, unit, gradients, attention->k + k_place, attention->k_stride, adds,
                         to.q + q_place, attention->q_stride, scratch);
     if (to.k)
-        add_turned_scores(attention, unit, gradients, attention->q + q_place, attention->q_stride,
-                          to.k + k_place, attention->k_stride, scratch);
+        multiply_turned_scores(attention, unit, gradients, attention->q + q_place, attention->q_stride, adds,
+                               to.k + k_place, attention->k_stride, scratch);
 }
 
 static void backward(const Attention *attention, const float *y, const float *dy,

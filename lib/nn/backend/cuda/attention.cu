@@ -129,13 +129,15 @@ static __device__ inline float kept_share(const Attention &attention, const Unit
     return dropout_factor(attention.dropout, unit.place + query * unit.row_places + key);
 }
 
-/* to[row, column of the chunk] += sums, or = sums · factors with `sets`. */
-static __device__ inline void add_sums(const float (&sums)[ROWS][COLUMNS], size_t first, size_t column,
-                                       size_t width, size_t count, size_t stride, float *to) {
+/* to[row, column of the chunk] += sums, or = with `replaces`. */
+static __device__ inline void put_sums(const float (&sums)[ROWS][COLUMNS], size_t first, size_t column,
+                                       size_t width, size_t count, size_t stride, bool replaces, float *to) {
     for (unsigned x = 0; x < ROWS; x++)
         for (unsigned y = 0; y < COLUMNS; y++) {
             const size_t row = first + own_row() + x, at = column + own_column() + y * ACROSS;
-            if (row < count && at < width) to[row * stride + at] += sums[x][y];
+            if (row >= count || at >= width) continue;
+            float *place = to + row * stride + at;
+            *place = sums[x][y] + (replaces ? 0 : *place);
         }
 }
 
@@ -238,7 +240,7 @@ static __device__ inline float differentiate(const Attention &attention, const U
 
 /* dS = scale·P∘(dP − Σ dP∘P), dQ += dS·K. */
 __global__ void __launch_bounds__(THREADS)
-    query_gradient_kernel(Attention attention, QueryRows rows, const float *dy, float *gradient) {
+    query_gradient_kernel(Attention attention, QueryRows rows, const float *dy, AttentionGradients to) {
     __shared__ Shared shared;
     const Unit unit = find_unit(attention, blockIdx.x);
     const size_t query = static_cast<size_t>(blockIdx.y) * TILE,
@@ -256,14 +258,13 @@ __global__ void __launch_bounds__(THREADS)
                               scores[x][y], gradients[x][y]);
         add_weighted(gradients, unit.k, key, column, width, shared, sums);
     }
-    add_sums(sums, query, column, width, unit.queries, attention.q_stride,
-             gradient + unit.first_query * attention.q_stride + unit.head * width);
+    put_sums(sums, query, column, width, unit.queries, attention.q_stride, to.replaces,
+             to.q + unit.first_query * attention.q_stride + unit.head * width);
 }
 
 /* dK += dSᵀ·Q, dV += dropout(P)ᵀ·dY; with rows of keys and columns of queries. */
 __global__ void __launch_bounds__(THREADS)
-    key_gradient_kernel(Attention attention, QueryRows rows, const float *dy, float *k_gradient,
-                        float *v_gradient) {
+    key_gradient_kernel(Attention attention, QueryRows rows, const float *dy, AttentionGradients to) {
     __shared__ Shared shared;
     const Unit unit = find_unit(attention, blockIdx.x);
     const size_t key = static_cast<size_t>(blockIdx.y) * TILE,
@@ -280,15 +281,15 @@ __global__ void __launch_bounds__(THREADS)
             for (unsigned y = 0; y < SCORES; y++)
                 scores[x][y] = differentiate(attention, unit, rows, query + own_column() + y * ACROSS,
                                              key + own_row() + x, scores[x][y], gradients[x][y]);
-        if (v_gradient) add_weighted(scores, dy_rows, query, column, width, shared, v_sums);
-        if (k_gradient) add_weighted(gradients, unit.q, query, column, width, shared, k_sums);
+        if (to.v) add_weighted(scores, dy_rows, query, column, width, shared, v_sums);
+        if (to.k) add_weighted(gradients, unit.q, query, column, width, shared, k_sums);
     }
-    if (v_gradient)
-        add_sums(v_sums, key, column, width, unit.keys, attention.v_stride,
-                 v_gradient + unit.first_key * attention.v_stride + unit.head * width);
-    if (k_gradient)
-        add_sums(k_sums, key, column, width, unit.keys, attention.k_stride,
-                 k_gradient + unit.first_key * attention.k_stride + unit.head * width);
+    if (to.v)
+        put_sums(v_sums, key, column, width, unit.keys, attention.v_stride, to.replaces,
+                 to.v + unit.first_key * attention.v_stride + unit.head * width);
+    if (to.k)
+        put_sums(k_sums, key, column, width, unit.keys, attention.k_stride, to.replaces,
+                 to.k + unit.first_key * attention.k_stride + unit.head * width);
 }
 
 /* A block for each unit, tile of its longest rows, and chunk of columns. */
@@ -329,10 +330,9 @@ static void backward(const Attention *attention, const float *y, const float *dy
     float *products = static_cast<float *>(device_room(kept_size(attention) * sizeof *products));
     const QueryRows rows = {attention->kept, products};
     multiply_by_result(attention, y, dy, products);
-    if (gradients.q)
-        launch(query_blocks, THREADS, 0, query_gradient_kernel, *attention, rows, dy, gradients.q);
+    if (gradients.q) launch(query_blocks, THREADS, 0, query_gradient_kernel, *attention, rows, dy, gradients);
     if (gradients.k || gradients.v)
-        launch(key_blocks, THREADS, 0, key_gradient_kernel, *attention, rows, dy, gradients.k, gradients.v);
+        launch(key_blocks, THREADS, 0, key_gradient_kernel, *attention, rows, dy, gradients);
 }
 
 const AttentionKernels cuda_attention = {kept_size, forward, backward};
