@@ -208,24 +208,26 @@ static bool encode_items(Job *job, Error *error) {
     return status == STREAM_END && encode_window(job, error);
 }
 
-/* Of hidden states, which blocks go on from. The hash that tells is at the end of their stream. */
-static bool check_maker(const Job *job, const json_t *content, Error *error) {
+/* Of hidden states, which blocks go on from. The hash that tells is in an index, or else known when all is
+ * read. */
+static bool check_maker(const Job *job, Error *error) {
     const EncodeRequest *request = job->request;
     if (request->any_model || job->source.start == ENCODER_FROM_INPUT) return true;
+    json_t *content = encode_source_content(&job->source);
     const Lineage hidden = {stream_reader_name(job->source.reader), job->source.header, content};
     const Lineage maker = {request->model ? request->model : request->encoder, job->encoder_header,
                            job->encoder_content};
-    return request->model ? lineage_check_hidden(&hidden, &maker, request->modality, error)
-                          : lineage_check_encoder(&hidden, &maker, error);
+    const bool fine = request->model ? lineage_check_hidden(&hidden, &maker, request->modality, error)
+                                     : lineage_check_encoder(&hidden, &maker, error);
+    json_decref(content);
+    return fine;
 }
 
 static bool finish(Job *job, Error *error) {
-    json_t *content = encode_source_content(&job->source);
-    const bool fine = check_maker(job, content, error);
+    if (!check_maker(job, error)) return false;
     stream_writer_add_content(job->writer, job->request->model ? "model" : "encoder",
                               json_incref(job->encoder_content));
-    stream_writer_add_content(job->writer, "input", content);
-    if (!fine) return false;
+    stream_writer_add_content(job->writer, "input", encode_source_content(&job->source));
     StreamWriter *writer = job->writer;
     job->writer = NULL;
     return stream_writer_close(writer, error);
@@ -237,7 +239,7 @@ static bool run(Job *job, const Program *program, Error *error) {
     if (!backend ||
         !encode_source_open(&job->source, request->modality, request->inputs, request->input_count,
                             &request->shard, error) ||
-        !load_encoder(job, error) || !encode_source_check(&job->source, &job->config, error) ||
+        !load_encoder(job, error) || !check_maker(job, error) || !encode_source_check(&job->source, &job->config, error) ||
         !open_writer(job, program, error))
         return false;
     job->tape = tape_create(backend, false);

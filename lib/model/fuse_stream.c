@@ -286,7 +286,7 @@ static bool fuse_all(Job *job, const Program *program, Error *error) {
                 : error_set(error, "%s: it holds no item", stream_reader_name(text ? text : image));
 }
 
-/* The hashes that tell are at the ends of the streams. */
+/* The hashes that tell are in an index, or else known when all is read. */
 static bool check_makers(const Job *job, Error *error) {
     const Lineage model = {job->request->model, job->model_header, job->model_content};
     bool fine = true;
@@ -307,7 +307,8 @@ static bool run(Job *job, const Program *program, Error *error) {
     job->tape = tape_create(backend, false);
     parameter_set_move(job->recommender->parameters, backend);
     progress_start(&job->progress, "items", 0);
-    const bool fine = fuse_all(job, program, error) && check_makers(job, error);
+    const bool fine =
+        check_makers(job, error) && fuse_all(job, program, error) && check_makers(job, error);
     progress_finish(&job->progress);
     if (!fine) return false;
     for (Modality modality = 0; modality < MODALITIES; modality++)

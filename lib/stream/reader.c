@@ -493,5 +493,7 @@ uint64_t stream_reader_count(const StreamReader *reader) {
 }
 
 json_t *stream_reader_content(const StreamReader *reader) {
+    Error damaged; /* of which whoever reads it is told */
+    if (!reader->content && reader->index) return stream_index_content(reader->index, &damaged);
     return json_incref(reader->content);
 }

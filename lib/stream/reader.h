@@ -54,7 +54,8 @@ bool stream_reader_take_shard(StreamReader *reader, const Shard *shard, Error *e
 /* Records read so far: the number of the last one, from 1. */
 uint64_t stream_reader_count(const StreamReader *reader);
 
-/* After STREAM_END: {"hash": …, "inputs": {…}} of what was read. A new reference. */
+/* After STREAM_END: {"hash": …, "inputs": {…}} of what was read. A new reference. Before the first record it
+ * is what an index claims; NULL where there is none. */
 json_t *stream_reader_content(const StreamReader *reader);
 
 #endif

@@ -7,43 +7,56 @@
 
 enum { ENCODE_WINDOW = 128 };
 
-static void join_names(ItemSource *source, const FeatureStore *first) {
-    FeatureStore *const *stores = source->stores;
-    const size_t count = feature_store_items(first);
+/* Which item of each store has this name; false where one has none. */
+static bool find_items(const ItemSource *source, const char *name, size_t size, size_t found[SOURCES]) {
     for (size_t s = 0; s < SOURCES; s++)
-        source->rows[s] = memory_need(count, sizeof(uint32_t));
+        if (source->stores[s]) {
+            found[s] = name_table_find(source->stores[s]->names, name, size);
+            if (found[s] == SIZE_MAX) return false;
+        }
+    return true;
+}
+
+/* The names of the items that are left of store `first`. */
+static NameTable *names_left(const ItemSource *source, size_t first, size_t count) {
+    NameTable *names = name_table_create();
     for (size_t i = 0; i < count; i++) {
-        size_t size, found[SOURCES] = {0};
-        const char *name = name_table_name(first->names, i, &size);
-        bool everywhere = true;
-        for (size_t s = 0; s < SOURCES; s++)
-            if (stores[s]) {
-                found[s] = name_table_find(stores[s]->names, name, size);
-                everywhere = everywhere && found[s] != SIZE_MAX;
-            }
-        if (!everywhere) continue;
-        const size_t number = name_table_add(source->names, name, size, NULL);
-        for (size_t s = 0; s < SOURCES; s++)
-            source->rows[s][number] = (uint32_t)found[s];
+        size_t size;
+        const char *name = name_table_name(source->stores[first]->names, source->rows[first][i], &size);
+        name_table_add(names, name, size, NULL);
     }
-    for (size_t s = 0; s < SOURCES; s++)
-        if (stores[s]) source->dropped += feature_store_items(stores[s]) - name_table_count(source->names);
+    return names;
+}
+
+static void join_stores(ItemSource *source, size_t first) {
+    const FeatureStore *store = source->stores[first];
+    const size_t count = feature_store_items(store);
+    size_t kept = 0;
+    for (size_t s = first; s < SOURCES; s++)
+        if (source->stores[s]) source->rows[s] = memory_need(count, sizeof(uint32_t));
+    for (size_t i = 0; i < count; i++) {
+        size_t size, found[SOURCES];
+        const char *name = name_table_name(store->names, i, &size);
+        if (!find_items(source, name, size, found)) continue;
+        for (size_t s = first; s < SOURCES; s++)
+            if (source->stores[s]) source->rows[s][kept] = (uint32_t)found[s];
+        kept++;
+    }
+    if (kept < count) source->own_names = names_left(source, first, kept);
+    source->names = kept < count ? source->own_names : store->names;
+    for (size_t s = first; s < SOURCES; s++)
+        if (source->stores[s]) source->dropped += feature_store_items(source->stores[s]) - kept;
 }
 
 bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *catalogue,
                         Error *error) {
-    const FeatureStore *first = NULL, *image = stores[SOURCE_IMAGE];
-    *source = (ItemSource){.names = name_table_create()};
-    for (size_t s = 0; s < SOURCES; s++) {
-        source->stores[s] = stores[s];
-        if (!first) first = stores[s];
-    }
-    if (first) join_names(source, first);
-    for (size_t i = 0; !first && i < name_table_count(catalogue); i++) {
-        size_t size;
-        const char *name = name_table_name(catalogue, i, &size);
-        name_table_add(source->names, name, size, NULL);
-    }
+    const FeatureStore *image = stores[SOURCE_IMAGE];
+    size_t first = 0;
+    *source = (ItemSource){.names = catalogue};
+    memcpy(source->stores, stores, sizeof source->stores);
+    while (first < SOURCES && !stores[first])
+        first++;
+    if (first < SOURCES) join_stores(source, first);
     if (image && image->kind == FEATURE_HIDDEN) source->image_tokens = feature_store_rows(image, 0);
     if (name_table_count(source->names)) return true;
     item_source_free(source);
@@ -51,7 +64,7 @@ bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES],
 }
 
 void item_source_free(ItemSource *source) {
-    name_table_destroy(source->names);
+    name_table_destroy(source->own_names);
     for (size_t s = 0; s < SOURCES; s++) {
         free(source->rows[s]);
         free(source->by_item[s]);

@@ -13,7 +13,8 @@ enum { SOURCE_TEXT = MODALITY_TEXT, SOURCE_IMAGE = MODALITY_IMAGE, SOURCE_VECTOR
 
 typedef struct ItemSource {
     FeatureStore *stores[SOURCES]; /* NULL where a tower does not read them; not owned */
-    NameTable *names;              /* of the items that all stores have, in the order of the first */
+    const NameTable *names;        /* of the items that all stores have, in the order of the first */
+    NameTable *own_names;          /* the same, where some are left out; or else they are the first store's */
     size_t dropped;                /* items that some store lacks */
     uint32_t *rows[SOURCES];       /* by number in `names`: the item in the store */
     uint32_t *by_item[SOURCES];    /* the same by item number of the behaviours, after item_source_number */
@@ -21,7 +22,7 @@ typedef struct ItemSource {
 } ItemSource;
 
 /* Joins the stores that are not NULL; `catalogue` (or NULL) names the items when there is no store (an ID
- * tower). */
+ * tower). Stores and catalogue must outlive the source. */
 bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *catalogue,
                         Error *error);
 void item_source_free(ItemSource *source);

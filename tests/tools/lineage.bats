@@ -85,6 +85,8 @@ train_id() { pm-train-user -q --dim 8 --epochs 1 "$@"; }
     pm-encode-text --model other.pmt --blocks 2 -q -o out-other.pmt text.pmt
     refuses out-other.pmt "pm-encode-text --model model.pmt" --any-model -- \
         pm-encode-text --model model.pmt -q -o out.pmt out-other.pmt
+    from_pipe() { cat out-other.pmt | pm-encode-text --model model.pmt -q -o out.pmt; }
+    refuses "standard input" --any-model -- from_pipe # where only the end tells
     pm-encode-text --model model.pmt --any-model -q -o out-any.pmt out-other.pmt
     pm-encode-text --encoder text-encoder.pmt --blocks 2 -q -o out-late.pmt tokens.pmt # past a block that was trained
     refuses out-late.pmt model.pmt -- pm-encode-text --model model.pmt -q -o out.pmt out-late.pmt
