@@ -16,8 +16,8 @@ BIN ?=
 ifneq ($(BIN),)
 export PATH := $(abspath $(BIN)):$(PATH)
 endif
-# Stages that run at the same time share the processors: threads that wait must not keep them busy.
-export OMP_WAIT_POLICY ?= passive
+# Stages that run at the same time share the processors: threads that wait must not keep them busy for long.
+export GOMP_SPINCOUNT ?= 300
 # What a tool's messages say it is at work on.
 export PM_LABEL = $(@:$(OUT)/%=%)
 

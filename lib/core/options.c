@@ -296,7 +296,7 @@ int options_parse(Program *program, int argc, char **argv) {
     log_open(program->name, common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
     parallel_set_threads((int)common.threads);
     memory_set_record_limit((uint64_t)(common.max_record * (double)(1 << 30)));
-    parallel_wait_passively(argv);
+    parallel_wait_briefly(argv);
     if (find_option(program->options, "batch-size")) memory_advise("use a smaller --batch-size");
     Error error;
     if (!option_paths_check(program->options, argv + optind, &error)) {

@@ -28,13 +28,13 @@ int parallel_threads(void) {
     return omp_get_max_threads();
 }
 
-void parallel_wait_passively(char **argv) {
+void parallel_wait_briefly(char **argv) {
     char path[PATH_MAX]; /* not /proc/self/exe itself, which would become the program's name in ps */
     if (omp_get_max_threads() == 1 || getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
     const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0) return;
     path[length] = 0;
-    if (!setenv("OMP_WAIT_POLICY", "passive", 1)) execv(path, argv);
+    if (!setenv("GOMP_SPINCOUNT", "300", 1)) execv(path, argv);
 }
 
 bool parallel_start_thread(pthread_t *thread, void *(*run)(void *context), void *context) {

@@ -10,12 +10,13 @@
 void parallel_set_threads(int threads);
 int parallel_threads(void);
 
-/* Starts the program again, in place, with OMP_WAIT_POLICY=passive, unless that or GOMP_SPINCOUNT is set or
- * one thread is all there is. OpenMP's threads otherwise spin for milliseconds whenever one has nothing to
- * do, and two tools at once (make -j) take each other's processors with waiting; and its runtime takes the
- * policy from the environment alone, before main. Returns when there is nothing to do or it cannot be done.
- */
-void parallel_wait_passively(char **argv);
+/* Starts the program again, in place, with a GOMP_SPINCOUNT of a few microseconds, unless that or
+ * OMP_WAIT_POLICY is set or one thread is all there is. OpenMP's threads otherwise spin for milliseconds
+ * whenever one has nothing to do, and two tools at once (make -j) take each other's processors with waiting;
+ * threads that do not spin at all are woken so often that small models take half as long again. The runtime
+ * takes this from the environment alone, before main. Returns when there is nothing to do or it cannot be
+ * done. */
+void parallel_wait_briefly(char **argv);
 
 /* Starts a thread beside OpenMP's, for input and output. No signal reaches it: they are for the thread that
  * writes, which knows what to remove. */
