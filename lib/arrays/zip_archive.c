@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,14 +23,23 @@ struct ZipReader {
 /* Deflate packs at most 1032 bytes into one. */
 enum { DEFLATE_RATIO = 1032, DIRECTORY_ENTRY = 46 };
 
+/* libzip takes some of its failures to get memory for those of the file. */
+static bool lacks_memory(const zip_error_t *problem) {
+    return zip_error_code_zip(problem) == ZIP_ER_MEMORY || errno == ENOMEM;
+}
+
+static const char *reason(zip_error_t *problem) {
+    return lacks_memory(problem) ? "out of memory" : zip_error_strerror(problem);
+}
+
 ZipArchive *zip_archive_open(const char *path, Error *error) {
     struct stat status;
-    int code = 0;
+    int code = errno = 0;
     zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
     if (!zip) {
         zip_error_t problem;
         zip_error_init_with_code(&problem, code);
-        if (code == ZIP_ER_MEMORY)
+        if (lacks_memory(&problem))
             error_set(error, "%s: out of memory", path);
         else
             error_set(error, "%s: not a whole zip file (%s)", path, zip_error_strerror(&problem));
@@ -91,11 +101,12 @@ bool zip_archive_entry(const ZipArchive *archive, size_t index, ZipEntry *entry,
 }
 
 ZipReader *zip_reader_open(ZipArchive *archive, size_t index, Error *error) {
+    errno = 0;
     zip_file_t *file = zip_fopen_index(archive->zip, index, 0);
     const char *name = zip_archive_name(archive, index);
     if (!file) {
         error_set(error, "%s: cannot read %s (%s)", archive->path, name ? name : "an entry",
-                  zip_strerror(archive->zip));
+                  reason(zip_get_error(archive->zip)));
         return NULL;
     }
     ZipReader *reader = memory_need(1, sizeof *reader);
@@ -111,10 +122,11 @@ void zip_reader_close(ZipReader *reader) {
 
 bool zip_reader_read(ZipReader *reader, void *bytes, size_t size, Error *error) {
     for (size_t done = 0; done < size;) {
+        errno = 0;
         const zip_int64_t got = zip_fread(reader->file, (char *)bytes + done, size - done);
         if (got < 0)
             return error_set(error, "%s: cannot read %s (%s)", reader->archive->path, reader->name,
-                             zip_file_strerror(reader->file));
+                             reason(zip_file_get_error(reader->file)));
         if (got == 0) return error_set(error, "%s: %s ends too early", reader->archive->path, reader->name);
         done += (size_t)got;
     }

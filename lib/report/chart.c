@@ -73,10 +73,28 @@ static char *give_colours(const char *svg) {
     return text;
 }
 
+/* What the command prints, to be freed. */
+static char *output_of(const char *command, int *status, Error *error) {
+    FILE *pipe = popen(command, "r");
+    if (!pipe) {
+        error_set_errno(error, "cannot start gnuplot");
+        return NULL;
+    }
+    char *text = memory_need(SVG_LIMIT, 1);
+    const size_t size = fread(text, 1, SVG_LIMIT - 1, pipe);
+    const bool fine = !ferror(pipe) || error_set_errno(error, "cannot read what gnuplot draws");
+    text[size] = 0;
+    *status = pclose(pipe);
+    if (fine) return text;
+    free(text);
+    return NULL;
+}
+
 /* gnuplot reads the script from a file, since nobody would read its answer while it is still being told. The
  * file has no name, so that nothing is left of it. */
 static char *run_gnuplot(const char *script, Error *error) {
     char command[64];
+    int status;
     FILE *file = tmpfile();
     if (!file || fputs(script, file) == EOF || fflush(file)) {
         error_set_errno(error, "cannot write a temporary file for gnuplot");
@@ -84,16 +102,15 @@ static char *run_gnuplot(const char *script, Error *error) {
         return NULL;
     }
     snprintf(command, sizeof command, "gnuplot /dev/fd/%d 2>&1", fileno(file));
-    FILE *pipe = popen(command, "r");
-    char *svg = memory_need(SVG_LIMIT, 1);
-    const size_t size = pipe ? fread(svg, 1, SVG_LIMIT - 1, pipe) : 0;
-    const int status = pipe ? pclose(pipe) : -1;
+    char *svg = output_of(command, &status, error);
     fclose(file);
-    svg[size] = 0;
-    if (!status && strstr(svg, "</svg>")) return svg;
-    error_set(error, "gnuplot cannot draw (Debian's package gnuplot-nox has it): %.200s", svg);
-    free(svg);
-    return NULL;
+    if (svg && (status || !strstr(svg, "</svg>"))) {
+        error_set(error, "gnuplot cannot draw (Debian's package gnuplot-nox has it): %.200s",
+                  *svg ? svg : "it says nothing");
+        free(svg);
+        svg = NULL;
+    }
+    return svg;
 }
 
 /* Frees the script. */

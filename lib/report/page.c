@@ -33,8 +33,7 @@ bool report_put_page(const Report *report, FILE *page, Error *error) {
     fputs("</h1>\n", page);
     put_data_set(report, page);
     page_put_table(report, page);
-    if (!page_put_charts(report, page, error)) return false;
-    page_put_people(report, page);
+    if (!page_put_charts(report, page, error) || !page_put_people(report, page, error)) return false;
     page_put_lineage(report, page);
     fputs("<footer class=\"note\">made by pm-report</footer>\n</main>\n</body>\n</html>\n", page);
     return true;

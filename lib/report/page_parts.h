@@ -13,7 +13,7 @@ void page_put_table(const Report *report, FILE *page);
 bool page_put_charts(const Report *report, FILE *page, Error *error);
 
 /* Nothing when no users were asked for. */
-void page_put_people(const Report *report, FILE *page);
+bool page_put_people(const Report *report, FILE *page, Error *error);
 
 /* How each model came about, as its header tells. */
 void page_put_lineage(const Report *report, FILE *page);

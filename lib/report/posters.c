@@ -66,9 +66,15 @@ static bool load(Posters *posters, const char *item, size_t size, Error *error) 
     return pixels && resize(&sink, pixels, image_store_size(posters->store), error);
 }
 
-bool posters_put(Posters *posters, const char *item, size_t size, FILE *page) {
-    Error without;
-    if (!load(posters, item, size, &without)) return false;
+static bool put_none(FILE *page, const Error *why, Error *error) {
+    fputs("data:,", page);
+    if (why->of_machine) *error = *why;
+    return !why->of_machine;
+}
+
+bool posters_put(Posters *posters, const char *item, size_t size, FILE *page, Error *error) {
+    Error without = {0};
+    if (!load(posters, item, size, &without)) return put_none(page, &without, error);
     size_t count;
     unsigned char *bytes = jpeg_compress(posters->pixels, SIZE, QUALITY, &count);
     fputs("data:image/jpeg;base64,", page);

@@ -12,8 +12,8 @@ typedef struct Posters Posters;
 Posters *posters_open(const char *path, Error *error);
 void posters_close(Posters *posters);
 
-/* Writes the item's picture as a data URI; writes nothing and returns false when there is none that can be
- * read. */
-bool posters_put(Posters *posters, const char *item, size_t size, FILE *page);
+/* Writes the item's picture as a data URI, an empty one where there is none or it is broken. False when the
+ * machine fails. */
+bool posters_put(Posters *posters, const char *item, size_t size, FILE *page, Error *error);
 
 #endif

@@ -71,6 +71,7 @@ bool index_builder_write(IndexBuilder *builder, FILE *file, const void *end, siz
                              end_size};
     StoredTail tail = {.size = size, .word = INDEX_WORD};
     XXH3_state_t *state = XXH3_createState();
+    if (!state) memory_end(0, 0);
     XXH3_64bits_reset(state);
     XXH3_64bits_update(state, &head, sizeof head);
     XXH3_64bits_update(state, builder->frames, frames_size);

@@ -104,19 +104,32 @@ void stream_writer_add_content(StreamWriter *writer, const char *role, json_t *c
     json_decref(content);
 }
 
+typedef struct PackedEnd {
+    char *bytes;
+    size_t size, capacity;
+} PackedEnd;
+
+/* A packer's callback, which ends the program where msgpack's own would leave bytes out. */
+static int take_end(void *data, const char *bytes, size_t size) {
+    PackedEnd *end = data;
+    end->bytes = memory_grow(end->bytes, &end->capacity, end->size + size, 1);
+    memcpy(end->bytes + end->size, bytes, size);
+    end->size += size;
+    return 0;
+}
+
 static bool write_end(StreamWriter *writer) {
     char hash[CONTENT_HASH_TEXT];
-    msgpack_sbuffer bytes;
+    PackedEnd packed = {0};
     msgpack_packer packer;
     frame_encoder_hash(writer->frames, hash);
     json_t *end = json_pack("{s:b, s:I, s:s, s:O}", "end", 1, "records", (json_int_t)writer->records, "hash",
                             hash, "inputs", writer->contents);
-    msgpack_sbuffer_init(&bytes);
-    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    msgpack_packer_init(&packer, &packed, take_end);
     json_to_msgpack(end, &packer);
     json_decref(end);
-    const bool fine = frame_encoder_end_segment(writer->frames, bytes.data, bytes.size);
-    msgpack_sbuffer_destroy(&bytes);
+    const bool fine = frame_encoder_end_segment(writer->frames, packed.bytes, packed.size);
+    free(packed.bytes);
     return fine;
 }
 

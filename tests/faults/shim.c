@@ -1,4 +1,4 @@
-/* Preloaded into a tool, it lets the machine fail the tool, as FAULT says:
+/* Preloaded into a tool (not what the tool starts), it lets the machine fail the tool, as FAULT says:
  *
  *   CALL:N:ERROR    the N-th call fails with this error, an errno by name
  *   CALL:N+:ERROR   so do all after it
@@ -54,7 +54,7 @@ static int error_by_name(const char *name) {
 static void start(void) {
     const char *text = getenv("FAULT");
     char plus[2] = "", what[16] = "";
-    if (!text) return;
+    if (!text || strncmp(program_invocation_short_name, "pm-", 3)) return; /* or a tool's gnuplot */
     if (sscanf(text, "%15[^:]:%ld%1[+]:%15s", fault.call, &fault.first, plus, what) < 4 &&
         sscanf(text, "%15[^:]:%ld:%15s", fault.call, &fault.first, what) < 3)
         abort();
@@ -68,7 +68,7 @@ static void start(void) {
 }
 
 __attribute__((destructor)) static void count_calls(void) {
-    const char *path = getenv("FAULT_COUNT");
+    const char *path = started ? getenv("FAULT_COUNT") : NULL;
     const long count = calls;
     started = false;
     FILE *file = path ? fopen(path, "w") : NULL;

@@ -188,7 +188,7 @@ sweep() {
                 rm -f out*
             elif [ $status != 127 ]; then # not even the libraries could be opened
                 [ $status = 1 ] || { echo "$tool, $limit descriptors: status $status"; cat messages; return 1; }
-                grep -qE 'Too many open files|no thread could be started' messages
+                grep -qE 'Too many open files|no thread could be started|gnuplot cannot draw' messages
                 [ "$(wc -l < messages)" = 1 ]
             fi
             nothing_left

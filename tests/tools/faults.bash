@@ -14,9 +14,13 @@ faults_data() {
     pm-imgpack --images images --items items.tsv --size 8 -q -o images.lmdb
     pm-encode-text --encoder text-encoder.pmt -q -o text.pmt tokens.pmt
     pm-encode-image --encoder image-encoder.pmt -q -o image.pmt images.lmdb
+    mkdir run
     pm-train-user --users users.tsv --text text.pmt --image image.pmt --dim 8 --fusion-heads 2 \
-        --fusion-intermediate 8 --user-heads 2 --epochs 1 -q -o model.pmt
+        --fusion-intermediate 8 --user-heads 2 --epochs 2 -q --log run/log.jsonl -o model.pmt
     pm-fuse --model model.pmt --text text.pmt --image image.pmt -q -o vectors.pmt
+    pm-eval -q --model model.pmt --items vectors.pmt --users users.tsv --ranks run/ranks.tsv --json > run/test.json
+    cp model.pmt run
+    cp vectors.pmt run/items.pmt
     pm-export text.pmt -q -o text.npz
     pm-export text-encoder.pmt -q -o encoder.safetensors
 }
@@ -27,8 +31,8 @@ faults_shim() {
     export FAULTS
 }
 
-tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-synth pm-tokenize
-    pm-train-user"
+tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-recommend pm-report
+    pm-synth pm-tokenize pm-train-user"
 
 # command_of TOOL OUT: a command that works, and writes the file OUT.
 command_of() {
@@ -41,6 +45,8 @@ command_of() {
         pm-fuse) echo pm-fuse -q --model model.pmt --text text.pmt --image image.pmt -o "$2" ;;
         pm-imgpack) echo pm-imgpack -q --images images --items items.tsv --size 8 -o "$2" ;;
         pm-import) echo pm-import -q --items items.tsv --hidden hidden --mask mask text.npz -o "$2" ;;
+        pm-recommend) echo pm-recommend -q --model model.pmt --items vectors.pmt --users users.tsv -o "$2" ;;
+        pm-report) echo pm-report -q run --users users.tsv --catalog items.tsv --images images -o "$2" ;;
         pm-synth) echo pm-synth -q encoder text.json -o "$2" ;;
         pm-tokenize) echo pm-tokenize -q --bytes items.tsv -o "$2" ;;
         pm-train-user) echo pm-train-user -q --users users.tsv --catalog items.tsv --dim 4 --user-heads 1 --epochs 1 -o "$2" ;;
