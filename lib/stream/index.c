@@ -215,25 +215,59 @@ bool stream_index_has_keys(const StreamIndex *index) {
     return true;
 }
 
-static bool read_key(const StreamIndex *index, const IndexSegment *segment, uint64_t i, StoredKey *key,
-                     Error *error) {
-    return read_at(index->file, segment->keys_at + i * sizeof *key, key, sizeof *key, error);
+static bool read_keys(const StreamIndex *index, const IndexSegment *segment, uint64_t first, size_t count,
+                      StoredKey *keys, Error *error) {
+    return read_at(index->file, segment->keys_at + first * sizeof *keys, keys, count * sizeof *keys, error);
+}
+
+/* Keys `low` to `high` − 1 of a segment: those before are smaller than what is looked for, those behind are
+ * not; `below` and `above` are hashes that are not larger and not smaller than theirs. */
+typedef struct KeyRange {
+    uint64_t low, high, below, above;
+} KeyRange;
+
+/* Where a hash should stand, as hashes are spread evenly. */
+static uint64_t guess_place(const KeyRange *range, uint64_t hash) {
+    if (range->above <= range->below) return range->low;
+    const double part = (double)(hash - range->below) / (double)(range->above - range->below);
+    const uint64_t place = range->low + (uint64_t)(part * (double)(range->high - range->low));
+    return place < range->high ? place : range->high - 1;
+}
+
+/* The first key that is not smaller. Every other step halves what is left, however the hashes are spread. */
+static bool find_place(const StreamIndex *index, const IndexSegment *segment, uint64_t hash, uint64_t *place,
+                       Error *error) {
+    enum { AT_ONCE = 256 };
+    StoredKey keys[AT_ONCE];
+    KeyRange range = {0, segment->keys, 0, UINT64_MAX};
+    for (bool guess = true; range.low < range.high; guess = !guess) {
+        const uint64_t middle = guess ? guess_place(&range, hash) : range.low + (range.high - range.low) / 2;
+        const uint64_t start = middle - range.low < AT_ONCE / 2 ? range.low : middle - AT_ONCE / 2;
+        const size_t count = range.high - start < AT_ONCE ? (size_t)(range.high - start) : AT_ONCE;
+        if (!read_keys(index, segment, start, count, keys, error)) return false;
+        if (keys[0].hash >= hash) {
+            range.high = start;
+            range.above = keys[0].hash;
+        } else if (keys[count - 1].hash < hash) {
+            range.low = start + count;
+            range.below = keys[count - 1].hash;
+        } else {
+            for (range.low = start; keys[range.low - start].hash < hash;)
+                range.low++;
+            break;
+        }
+    }
+    *place = range.low;
+    return true;
 }
 
 static bool find_in_segment(const StreamIndex *index, const IndexSegment *segment, uint64_t hash,
                             uint64_t *numbers, size_t room, size_t *count, Error *error) {
-    uint64_t low = 0, high = segment->keys;
+    uint64_t low;
     StoredKey key;
-    while (low < high) { /* the first that is not smaller */
-        const uint64_t middle = low + (high - low) / 2;
-        if (!read_key(index, segment, middle, &key, error)) return false;
-        if (key.hash < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    if (!find_place(index, segment, hash, &low, error)) return false;
     for (; low < segment->keys && *count < room; low++) {
-        if (!read_key(index, segment, low, &key, error)) return false;
+        if (!read_keys(index, segment, low, 1, &key, error)) return false;
         if (key.hash != hash) break;
         if (key.number >= segment->records) return damaged(error, "a key of a record that is not there");
         numbers[(*count)++] = segment->first + key.number + 1;
