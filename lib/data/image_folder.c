@@ -1,5 +1,6 @@
 #include "data/image_folder.h"
 
+#include "core/file_kind.h"
 #include "core/memory.h"
 #include "data/image_file.h"
 #include "data/image_names.h"
@@ -51,14 +52,19 @@ static bool is_folder(const char *path, const struct dirent *entry) {
     return !lstat(path, &status) && S_ISDIR(status.st_mode);
 }
 
+/* With errno as opendir left it. */
+static bool refuse(const char *path, Error *error) {
+    error_set_errno(error, "cannot read the folder %s", path);
+    return file_kind_explain(path, error);
+}
+
 /* Adds the files in `within`, a path that is empty or ends in a slash, and in the folders there. */
 static bool add_files(ImageFolder *folder, const char *within, int depth, Error *error) {
     enum { DEEPEST = 64 };
     char *path = memory_format("%s/%s", folder->path, within);
     DIR *directory = opendir(path);
     const struct dirent *entry;
-    bool fine =
-        directory || error_set_errno(error, "cannot read the folder %s", *within ? path : folder->path);
+    bool fine = directory || refuse(*within ? path : folder->path, error);
     for (errno = 0; fine && (entry = readdir(directory)); errno = 0) {
         char *below = memory_format("%s%s/", within, entry->d_name),
              *place = memory_format("%s%s", path, entry->d_name);

@@ -1,5 +1,6 @@
 #include "report/run.h"
 
+#include "core/file_kind.h"
 #include "core/json_file.h"
 #include "core/memory.h"
 #include "data/lines.h"
@@ -157,7 +158,10 @@ bool run_group_read(RunGroup *group, const char *folder, Error *error) {
     *group = (RunGroup){.name = last_part(folder)};
     struct dirent **seeds;
     const int count = scandir(folder, &seeds, is_seed, versionsort);
-    if (count < 0) return error_set_errno(error, "cannot read the folder %s", folder);
+    if (count < 0) {
+        error_set_errno(error, "cannot read the folder %s", folder);
+        return file_kind_explain(folder, error);
+    }
     bool fine = count || add_run(group, folder, error);
     for (int i = 0; i < count; i++) {
         char *path;

@@ -81,6 +81,9 @@ tried() {
     tried 'model.pmt' pm-fuse --model FILE --text text.pmt -o no.pmt
     tried 'model.pmt' pm-eval --model FILE --users users.tsv --items items.pmt --split test
     tried 'items.pmt' pm-eval --model model.pmt --users users.tsv --items FILE --split test
+    tried 'model.pmt' pm-recommend --model FILE --users users.tsv --items items.pmt
+    tried 'items.pmt' pm-recommend --model model.pmt --users users.tsv --items FILE
+    tried 'items.pmt' pm-recommend --items FILE --similar i1
     tried 'text.pmt|tokens.pmt' pm-train-user --users users.tsv --text FILE --text-encoder text-encoder.pmt -o no.pmt
     tried 'items.pmt' pm-train-user --users users.tsv --items FILE -o no.pmt
     tried 'model.pmt' pm-train-user --users users.tsv --items items.pmt --init FILE -o no.pmt
@@ -100,7 +103,20 @@ tried() {
 @test "where a text is needed" {
     tried 'items.tsv|settings.json|packed.*' pm-tokenize --bytes FILE -o no.pmt
     tried 'items.tsv|settings.json|packed.*' pm-imgpack --images data/images --items FILE -o no.lmdb
+    tried '' pm-imgpack --images FILE --items items.tsv -o no.lmdb
     tried 'items.tsv|settings.json|packed.*' pm-eval --baseline popularity --users FILE --catalog items.tsv
     tried 'items.tsv|settings.json|packed.*' pm-import --items FILE --hidden x arrays.npz -o no.pmt
+    tried 'items.tsv|settings.json|packed.*' pm-recommend --model model.pmt --items items.pmt --users FILE
     [ ! -e no.pmt ] && [ ! -e no.lmdb ]
+}
+
+@test "where a run or what a page shows is needed" {
+    tried '' pm-report FILE -o no.html
+    mkdir -p run
+    printf '{"split": "test", "users": 30, "items": 40, "HR@10": 0.4, "NDCG@10": 0.4}\n' > run/test.json
+    cp model.pmt items.pmt run
+    tried 'items.tsv|settings.json|packed.*' pm-report run --users users.tsv --catalog FILE -o no.html
+    tried 'items.tsv|settings.json|packed.*' pm-report run --users FILE -o no.html
+    tried 'images.lmdb' pm-report run --users users.tsv --images FILE -o no.html
+    [ ! -e no.html ]
 }
