@@ -27,6 +27,29 @@
     pm-cat --verify user.pmt
 }
 
+@test "README.md's ten lines end in the recommendations that stand below them" {
+    cd "$BATS_TEST_TMPDIR"
+    ln -s "$PROJECT/pipelines" .
+    mkdir build
+    ln -s "$(dirname "$(command -v pm-cat)")" build/bin
+    sed -n '/^## Ten lines/,/^## A tour/p' "$PROJECT/README.md" > page
+    sed -n 's/^    \([^ ]\)/\1/p' page > lines.sh
+    [ "$(wc -l < lines.sh)" = 10 ]
+    sed -n 's/^        / /p' page > rest
+    [ "$(wc -l < rest)" = 1 ]
+    sed -n 's/^    //p' page | bash -euo pipefail > output 2> messages || { tail -n 3 messages; return 1; }
+    # Kernels of other processors round otherwise, which may swap neighbours but not the quality.
+    read -r model popularity <<< "$(awk '$1 == "HR@10" { printf "%s ", $2 }' output)"
+    read -r said known <<< "$(sed -n 's/^The model.s HR@10 is \([0-9.]*\), popularity.s \([0-9.]*\),.*/\1 \2/p' page)"
+    awk -v a="$model" -v b="$said" 'BEGIN { exit !(a - b < 0.03 && b - a < 0.03 && b > 0.3) }'
+    [ "$popularity" = "${known}00" ]
+    sed -n '/^```/,/^```/p' page | sed '1d; $d' > said
+    tail -n 3 output > got
+    [ "$(cut -f 1,2 got)" = "$(cut -f 1,2 said)" ]
+    [ "$(cut -f 3 got said | sort | uniq -d | wc -l)" -ge 1 ]
+    awk -F '\t' 'NR == FNR { score[$2] = $4; next } { d = score[$2] / $4; if (d < 0.85 || d > 1.15) exit 1 }' said got
+}
+
 @test "links lead to files" {
     for page in README.md lib/model/README.md $(cd "$PROJECT" && ls formats/*.md); do
         for link in $(grep -o '](\([^)]*\))' "$PROJECT/$page" | sed 's/](//; s/)//; s/#.*//' | grep -v '^http'); do
