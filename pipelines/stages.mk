@@ -200,7 +200,9 @@ has_image = $(filter modal image-only,$(call its,TOWER))
 init_model = $(if $(call its,INIT),$(call folder_of,$(call its,INIT)$(call its,OF_SEED))/model.pmt)
 folder_of = $(call of,$(call of,$(1),DATASET),OUT)/$(1)
 
-runs = $(foreach run,$(1),$(foreach dataset,$(call its,DATASET),\
+# Those that start from another run come behind it, whatever their order.
+runs = $(call runs_in_turn,$(foreach run,$(1),$(if $(call its,INIT),,$(run))) $(foreach run,$(1),$(if $(call its,INIT),$(run))))
+runs_in_turn = $(foreach run,$(1),$(foreach dataset,$(call its,DATASET),\
   $(if $(has_text),$(call make_encoder,TEXT))$(if $(has_image),$(call make_encoder,IMAGE))\
   $(train)$(vectors)$(foreach split,valid test,$(evaluate))))
 

@@ -439,16 +439,21 @@ END
     touch films/{.,serious,comedy}/{items,users}.tsv
     figures -n > listed
     for name in demo demo-bf16 transfer ablation; do grep -q "out/$name.tsv" listed; done
-    not grep -q films listed
+    not grep -q out/films listed
     ln -s "$PROJECT/tests" tests
-    figures DATA=films out/transfer.tsv out/films-id.tsv out/films-transfer.tsv
+    mkdir -p formats/examples
+    echo 'import sys; open(sys.argv[sys.argv.index("-o") + 1], "w").write("made")' > formats/examples/terms_stage.py
+    figures DATA=films out/transfer.tsv out/films.tsv out/films-transfer.tsv
     [ "$(grep -c '^pm-synth data .*--seed 2' calls)" = 2 ]
     [ "$(grep -c '^pm-train-user.*out/transfer-2/.* --seed 2' calls)" = 7 ]
     [ "$(grep -c '^pm-train-user --users films/users.tsv --tower id .*--seed 2' calls)" = 1 ]
+    # Each seed of the modal tower starts from the user encoder of the same seed's ID tower, which is trained before.
+    grep -q '^pm-train-user --users films/users.tsv --tower modal .*--init out/films/id/seed-2/model.pmt --transfer user .*--seed 2' calls
+    grep -o '^pm-train-user --users films/users.tsv --tower [a-z-]*' calls | head -n 1 | grep -q 'id$'
     [ "$(grep -c '^pm-train-user.*--init out/films-transfer/source/pretrain/seed-2/model.pmt.*--seed 2' calls)" = 5 ]
-    for name in transfer films-id films-transfer; do [ "$(head -n 1 out/$name.tsv | cut -f 9)" = runs ]; done
+    for name in transfer films films-transfer; do [ "$(head -n 1 out/$name.tsv | cut -f 9)" = runs ]; done
     ran
-    figures DATA=films out/transfer.tsv out/films-id.tsv out/films-transfer.tsv
+    figures DATA=films out/transfer.tsv out/films.tsv out/films-transfer.tsv
     [ "$(ran)" = "" ]
 }
 

@@ -93,7 +93,7 @@
 }
 
 @test "each row of faults.md is a test" {
-    sed -n '/^| fault /,$p' "$PROJECT/formats/faults.md" | sed '1,2d; /^$/d' > "$BATS_TEST_TMPDIR/rows"
+    sed -n '/^| fault /,/^$/p' "$PROJECT/formats/faults.md" | sed '1,2d; /^$/d' > "$BATS_TEST_TMPDIR/rows"
     [ "$(wc -l < "$BATS_TEST_TMPDIR/rows")" -gt 15 ]
     while IFS= read -r row; do
         name=$(sed 's/ |$//; s/.*| //' <<< "$row")

@@ -46,6 +46,29 @@ stage() { "$python" "$PROJECT/formats/examples/numpy_stage.py" "$@"; }
     [ "$(wc -l < out/results.tsv)" = 7 ]
 }
 
+@test "terms that texts share, by value" {
+    # Rows of length 1, equal within a group and orthogonal to the other: the squares are 3 and 2, the components
+    # 1/√3 and 1/√2 in their group, so that with the power p the states differ in length by 1.5^((p - 1) / 2).
+    printf '%s\n' a$'\t'one b$'\t'one c$'\t'two d$'\t'one e$'\t'two > out.tsv
+    pm-tokenize --bytes -q -o out-tokens.pmt out.tsv
+    for power in 0.5 1 0; do
+        "$python" "$PROJECT/formats/examples/terms_stage.py" --width 2 --power $power out-tokens.pmt -o out-terms.pmt
+        pm-cat --show '*' out-terms.pmt > out-values
+        awk -v power=$power '
+            { x[$1] = $3; y[$1] = $4 }
+            function length_of(i) { return sqrt(x[i] ^ 2 + y[i] ^ 2) }
+            function near(a, b) { return a - b < 1e-5 && b - a < 1e-5 }
+            END {
+                ratio = length_of("a") / length_of("c")
+                exit !(NR == 5 && near(x["a"], x["d"]) && near(y["a"], y["b"]) && near(y["c"], y["e"]) &&
+                       near(x["a"] * x["c"] + y["a"] * y["c"], 0) && near(ratio, 1.5 ^ ((power - 1) / 2)))
+            }' out-values || { cat out-values; return 1; }
+    done
+    pm-tokenize --bytes -q items.tsv | "$python" "$PROJECT/formats/examples/terms_stage.py" --width 16 -o out-terms.pmt
+    pm-train-user -q --users users.tsv --text out-terms.pmt --dim 16 --epochs 1 -o out-model.pmt
+    refuses text.pmt "kind 'hidden'" -- "$python" "$PROJECT/formats/examples/terms_stage.py" text.pmt -o out.pmt
+}
+
 @test "the same bytes again, and another seed gives others" {
     stage tokens.pmt -o out-1.pmt
     stage tokens.pmt -o out-2.pmt
