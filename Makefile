@@ -148,7 +148,7 @@ $(BUILD)/unit/test_fibers: $(BUILD)/on_host/tests/unit/test_fibers.cc.o $(ON_HOS
 # A program refuses a plug-in that was built with other headers.
 BACKEND_HEADERS := $(addprefix lib/nn/,dropout.h $(addprefix backend/,backend.h kernels.h matrix.h plugin.h))
 BACKEND_VERSION := $(firstword $(shell cat $(BACKEND_HEADERS) | cksum))u
-VERSIONED       := $(BUILD)/lib/nn/backend/plugin.c.o \
+VERSIONED       := $(addsuffix lib/nn/backend/plugin.c.o,$(BUILD)/ $(BUILD)/fuzz/objects/ $(BUILD)/tsan/objects/) \
                    $(patsubst %,$(BUILD)/%/lib/nn/backend/cuda/backend.cu.o,cuda on_host)
 $(VERSIONED): CPPFLAGS += -DBACKEND_VERSION=$(BACKEND_VERSION)
 $(VERSIONED): $(BUILD)/backend-version
@@ -166,6 +166,7 @@ $(BUILD)/flags: $(if $(call equal,$(strip $(file <$(BUILD)/flags)),$(FLAGS)),,FO
 FORCE:
 
 include tests/fuzz/fuzz.mk
+include tests/tsan/tsan.mk
 
 .SECONDARY:
 -include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d $(BUILD)/formats/examples/*.d)

@@ -9,9 +9,10 @@ FUZZ_FLAGS   := -O1 -g -march=$(ARCH) -fno-math-errno -fsanitize=fuzzer-no-link,
 FUZZ_TIME ?= 60
 FUZZ      ?= $(FUZZERS)
 
-# clang has _Float16 on processors with AVX512-FP16 only; what needs it is built by GCC. Without OpenMP: one
-# thread finds the same, and faster.
-$(BUILD)/fuzz/objects/lib/core/dtype.c.o: lib/core/dtype.c $(BUILD)/flags
+# clang 14 has _Float16 on processors with AVX512-FP16 only, and no __builtin_shuffle; what needs them is built by GCC.
+# Without OpenMP: one thread finds the same, and faster.
+NOT_BY_CLANG := lib/core/dtype.c lib/nn/backend/cpu/small_matmul.c
+$(NOT_BY_CLANG:%=$(BUILD)/fuzz/objects/%.o): $(BUILD)/fuzz/objects/%.o: % $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=gnu17 -O1 -g -march=$(ARCH) -MMD -MP -c $< -o $@
 $(BUILD)/fuzz/objects/%.c.o: %.c $(BUILD)/flags
