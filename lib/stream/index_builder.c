@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "stream/index.h"
 #include "stream/index_layout.h"
+#include "stream/key_sort.h"
 
 #include <xxhash.h>
 
@@ -45,10 +46,6 @@ void index_builder_add_key(IndexBuilder *builder, const void *key, size_t size) 
     builder->key_count++;
 }
 
-static int compare_keys(const void *one, const void *two) {
-    return stored_key_compare(one, two);
-}
-
 /* A skippable frame holds less than 4 GiB. */
 static uint64_t keys_that_fit(const IndexBuilder *builder, uint64_t rest) {
     const bool fit = builder->key_count == builder->records &&
@@ -78,7 +75,7 @@ bool index_builder_write(IndexBuilder *builder, FILE *file, const void *end, siz
     XXH3_64bits_update(state, end, end_size);
     tail.check = XXH3_64bits_digest(state);
     XXH3_freeState(state);
-    if (keys) qsort(builder->keys, builder->key_count, sizeof *builder->keys, compare_keys);
+    if (keys) key_sort(builder->keys, builder->key_count);
     const bool fine = fwrite(&head, sizeof head, 1, file) == 1 &&
                       fwrite(builder->frames, 1, frames_size, file) == frames_size &&
                       fwrite(end, 1, end_size, file) == end_size &&

@@ -4,8 +4,10 @@
 #define STREAM_LARGE_BYTES ((size_t)4096)
 #include "../../lib/stream/frame_encoder.c"
 
+#include "core/memory.h"
 #include "core/random.h"
 #include "stream/index_layout.h"
+#include "stream/key_sort.h"
 #include "stream/reader.h"
 #include "stream/reindex.h"
 #include "stream_files.h"
@@ -124,6 +126,35 @@ static void keys_are_found_by_their_hash(void) {
     }
     CHECK(stream_index_find(index, "x", 1, numbers, 4, &count, &error) && count == 0);
     stream_reader_close(reader);
+}
+
+static int compare_keys(const void *one, const void *two) {
+    return stored_key_compare(one, two);
+}
+
+/* Keys of which `bits` alone differ, so that many have the same hash; each with a number of its own. */
+static void check_sorted(size_t count, uint64_t bits, uint32_t first) {
+    StoredKey *keys = memory_need(count + 1, sizeof *keys), *want = memory_need(count + 1, sizeof *want);
+    Random random;
+    random_seed(&random, bits, count);
+    for (size_t i = 0; i <= count; i++) /* the last is none of them */
+        keys[i] = want[i] = (StoredKey){random_next(&random) & bits, first + (uint32_t)(i * 7919 % count)};
+    key_sort(keys, count);
+    qsort(want, count, sizeof *want, compare_keys);
+    CHECK(!memcmp(keys, want, (count + 1) * sizeof *keys), "%zu keys, %zx", count, (size_t)bits);
+    free(keys);
+    free(want);
+}
+
+static void keys_are_sorted_where_they_lie(void) {
+    const uint64_t bits[] = {UINT64_MAX, UINT64_C(0xff000000000000ff), UINT64_C(0x0100), 0};
+    const size_t counts[] = {1, 2, 32, 33, 1000, 70001};
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
+            check_sorted(counts[j], bits[i], 0);
+            check_sorted(counts[j], bits[i], UINT32_MAX - 70001);
+        }
+    key_sort(NULL, 0);
 }
 
 static void threads_change_no_byte(void) {
@@ -314,7 +345,8 @@ static void a_record_above_the_limit_is_refused(void) {
     CHECK(read_all(path, &error) == RECORDS, "%s", error.message);
 }
 
-RUN_TESTS(TEST(every_record_can_be_sought), TEST(keys_are_found_by_their_hash), TEST(threads_change_no_byte),
+RUN_TESTS(TEST(every_record_can_be_sought), TEST(keys_are_found_by_their_hash),
+          TEST(keys_are_sorted_where_they_lie), TEST(threads_change_no_byte),
           TEST(shares_are_everything_once), TEST(segments_have_an_index_each), TEST(damage_is_located),
           TEST(lies_are_noticed), TEST(an_index_can_be_added), TEST(a_large_frame_is_read_in_pieces),
           TEST(a_record_above_the_limit_is_refused))
