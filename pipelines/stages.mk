@@ -46,6 +46,8 @@ DTYPE         ?= f32
 MISSING       ?= error
 BROKEN        ?= error
 UNKNOWN_ITEMS ?= $(if $(filter skip,$(call the,MISSING) $(call the,BROKEN)),drop,error)
+# Where training keeps streams of hidden states unpacked, for all runs; empty: nowhere.
+CACHE         ?= $(out)/cache
 SEED          ?= 1
 TOWER         ?= modal
 FUSION        ?= merge_attn
@@ -196,6 +198,8 @@ endef
 folder = $(out)/$(run)
 has_text = $(filter modal text-only,$(call its,TOWER))
 has_image = $(filter modal image-only,$(call its,TOWER))
+sources = $(if $(has_text),$(call source,TEXT)) $(if $(has_image),$(call source,IMAGE))
+cached = $(if $(filter-out %/$(unfrozen.TEXT) %/$(unfrozen.IMAGE),$(sources)),$(addprefix --cache ,$(call the,CACHE)))
 # With seeds a run starts from the model of its own seed.
 init_model = $(if $(call its,INIT),$(call folder_of,$(call its,INIT)$(call its,OF_SEED))/model.pmt)
 folder_of = $(call of,$(call of,$(1),DATASET),OUT)/$(1)
@@ -221,7 +225,7 @@ $(call stage,$(folder)/model.pmt $(folder)/log.jsonl,$(call the,BEHAVIOURS) $(in
     $(if $(and $(has_text),$(call encoder,TEXT)),--text-lr $(or $(call its,TEXT_LR),$(call its,LR)))
     $(if $(and $(has_image),$(call encoder,IMAGE)),--image-lr $(or $(call its,IMAGE_LR),$(call its,LR)))
     --unknown-items $(call the,UNKNOWN_ITEMS) --max-seq-len $(call the,MAX_SEQ_LEN) $(call its,TRAIN)
-    --seed $(call its,SEED) --checkpoint $(folder)/training.pmt --log $(folder)/log.jsonl -o $(folder)/model.pmt,
+    --seed $(call its,SEED) $(cached) --checkpoint $(folder)/training.pmt --log $(folder)/log.jsonl -o $(folder)/model.pmt,
   $(folder)/training.pmt)
 endef
 

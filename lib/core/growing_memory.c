@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,15 +21,22 @@ GrowingMemory growing_memory_start(size_t limit) {
     return (GrowingMemory){.limit = limit};
 }
 
+GrowingMemory growing_memory_start_in(FILE *file, const char *name, size_t start) {
+    return (GrowingMemory){.in_file = true, .file = file, .name = name, .start = start};
+}
+
 static const char *scratch_folder(void) {
     const char *folder = getenv("TMPDIR");
     return folder && *folder ? folder : "/tmp";
 }
 
-static bool scratch_error(Error *error, const char *what) {
-    return error_set_errno(error,
-                           "cannot %s a scratch file in %s (set TMPDIR to a folder on a disk with more room)",
-                           what, scratch_folder());
+static bool file_error(const GrowingMemory *memory, Error *error, const char *what) {
+    return memory->name
+               ? error_set_errno(error, "cannot %s %s", what, memory->name)
+               : error_set_errno(
+                     error,
+                     "cannot %s a scratch file in %s (set TMPDIR to a folder on a disk with more room)", what,
+                     scratch_folder());
 }
 
 /* Where a file system has none without a name. */
@@ -43,36 +49,31 @@ static int open_named_scratch(void) {
     return descriptor;
 }
 
-static int open_scratch(Error *error) {
+static bool open_scratch(GrowingMemory *memory, Error *error) {
     int descriptor = open(scratch_folder(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (descriptor < 0) descriptor = open_named_scratch();
-    if (descriptor < 0) scratch_error(error, "create");
-    return descriptor;
+    memory->file = descriptor >= 0 ? fdopen(descriptor, "w+b") : NULL;
+    memory->in_file = memory->file;
+    if (memory->in_file) return true;
+    file_error(memory, error, "create");
+    if (descriptor >= 0) close(descriptor);
+    return false;
 }
 
-/* By write() and not through a mapping, where a full disk would be a signal and not an error. */
-static bool write_scratch(int descriptor, const unsigned char *bytes, size_t size, Error *error) {
-    while (size) {
-        const ssize_t written = write(descriptor, bytes, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return scratch_error(error, "write");
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return true;
+/* Not through a mapping, where a full disk would be a signal and no error. */
+static bool write_file(const GrowingMemory *memory, const unsigned char *bytes, size_t size, Error *error) {
+    return fwrite(bytes, 1, size, memory->file) == size || file_error(memory, error, "write");
 }
 
 /* Gives the memory back step by step, so that a scratch folder that is itself in memory does not need twice
  * the room. */
 static bool move_to_scratch(GrowingMemory *memory, Error *error) {
-    memory->scratch = open_scratch(error);
-    if (memory->scratch < 0) return false;
-    memory->in_file = true;
+    if (!open_scratch(memory, error)) return false;
     log_detail("more than %zu bytes are kept; they go into a scratch file in %s", memory->size,
                scratch_folder());
     for (size_t at = 0; at < memory->size; at += MOVE_STEP) {
         const size_t size = memory->size - at < MOVE_STEP ? memory->size - at : MOVE_STEP;
-        if (!write_scratch(memory->scratch, memory->bytes + at, size, error)) return false;
+        if (!write_file(memory, memory->bytes + at, size, error)) return false;
         madvise(memory->bytes + at, size, MADV_DONTNEED);
     }
     if (memory->bytes) munmap(memory->bytes, memory->capacity);
@@ -104,8 +105,7 @@ bool growing_memory_append(GrowingMemory *memory, const void *bytes, size_t size
         return error_set(error, "%zu and %zu bytes are more than can be kept", memory->size, size);
     if (!memory->in_file && grow_mapping(memory, memory->size + size))
         memcpy(memory->bytes + memory->size, bytes, size);
-    else if ((!memory->in_file && !move_to_scratch(memory, error)) ||
-             !write_scratch(memory->scratch, bytes, size, error))
+    else if ((!memory->in_file && !move_to_scratch(memory, error)) || !write_file(memory, bytes, size, error))
         return false;
     memory->size += size;
     return true;
@@ -117,10 +117,11 @@ bool growing_memory_read(const GrowingMemory *memory, size_t at, void *bytes, si
         if (size) memcpy(to, memory->bytes + at, size);
         return true;
     }
-    while (size) {
-        const ssize_t got = pread(memory->scratch, to, size, (off_t)at);
+    if (fflush(memory->file)) return file_error(memory, error, "write");
+    for (at += memory->start; size;) {
+        const ssize_t got = pread(fileno(memory->file), to, size, (off_t)at);
         if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return scratch_error(error, "read");
+        if (got <= 0) return file_error(memory, error, "read");
         to += got;
         at += (size_t)got;
         size -= (size_t)got;
@@ -128,22 +129,30 @@ bool growing_memory_read(const GrowingMemory *memory, size_t at, void *bytes, si
     return true;
 }
 
+bool growing_memory_map(GrowingMemory *memory, int file, size_t start, size_t size) {
+    void *bytes = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, file, (off_t)start) : NULL;
+    if (bytes == MAP_FAILED) return false;
+    memory->in_file = true;
+    memory->bytes = bytes;
+    memory->size = memory->capacity = size;
+    return true;
+}
+
 bool growing_memory_finish(GrowingMemory *memory, Error *error) {
-    if (!memory->size) return true;
-    if (!memory->in_file) { /* cannot fail: a mapping shrinks */
-        memory->bytes = mremap(memory->bytes, memory->capacity, memory->size, 0);
-        mprotect(memory->bytes, memory->size, PROT_READ);
-    } else {
-        void *bytes = mmap(NULL, memory->size, PROT_READ, MAP_SHARED, memory->scratch, 0);
-        if (bytes == MAP_FAILED) return scratch_error(error, "map");
-        memory->bytes = bytes;
+    if (memory->in_file) {
+        if (fflush(memory->file)) return file_error(memory, error, "write");
+        return growing_memory_map(memory, fileno(memory->file), memory->start, memory->size) ||
+               file_error(memory, error, "map");
     }
+    if (!memory->size) return true;
+    memory->bytes = mremap(memory->bytes, memory->capacity, memory->size, 0); /* shrinks: cannot fail */
+    mprotect(memory->bytes, memory->size, PROT_READ);
     memory->capacity = memory->size;
     return true;
 }
 
 void growing_memory_free(GrowingMemory *memory) {
     if (memory->bytes) munmap(memory->bytes, memory->capacity);
-    if (memory->in_file) close(memory->scratch);
+    if (memory->file && !memory->name) fclose(memory->file);
     *memory = growing_memory_start(memory->limit);
 }

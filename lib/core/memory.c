@@ -68,6 +68,11 @@ void *memory_resize(void *block, size_t count, size_t size) {
     return must(reallocarray(block, count ? count : 1, size ? size : 1), count, size);
 }
 
+void memory_want(const void *bytes, size_t size) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes / page * page;
+    if (size) madvise((void *)first, (uintptr_t)bytes + size - first, MADV_WILLNEED);
+}
+
 char *memory_copy_text(const char *bytes, size_t size) {
     char *copy = memory_need(size + 1, 1);
     if (size) memcpy(copy, bytes, size);

@@ -46,6 +46,9 @@ void memory_advise(const char *what);
 /* Lets C++ libraries end the program so, too. */
 void memory_watch_new(void);
 
+/* These bytes of a mapped file will be read soon; the system may read them from the disk meanwhile. */
+void memory_want(const void *bytes, size_t size);
+
 /* What printf would print, to be freed; ends the program when there is no memory. */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,5 +1,5 @@
-#include "data/feature_store.h"
-
+#include "core/memory.h"
+#include "data/feature_cache.h"
 #include "data/image_resize.h"
 #include "stream/hidden_states.h"
 
@@ -9,6 +9,14 @@
 static const unsigned char *item_data(const FeatureStore *store, uint32_t item) {
     if (store->images) return store->mapped[item];
     return store->rows.bytes + store->first_rows[item] * store->row_bytes;
+}
+
+static size_t item_bytes(const FeatureStore *store, uint32_t item) {
+    return feature_store_rows(store, item) * store->row_bytes;
+}
+
+void feature_store_want(const FeatureStore *store, uint32_t item) {
+    if (store->images || store->rows.in_file) memory_want(item_data(store, item), item_bytes(store, item));
 }
 
 void feature_store_offsets(const FeatureStore *store, const uint32_t *items, size_t count, size_t *offsets) {
@@ -23,6 +31,7 @@ static void *copy_item(const FeatureStore *store, uint32_t item, void *out) {
     if (!elements) return out;
     const unsigned char *in = item_data(store, item);
     const HiddenStates hidden = hidden_states_at(in, store->dtype, rows, store->width);
+    if (store->cache) feature_cache_check(store->cache, item, in, item_bytes(store, item));
     if (store->kind == FEATURE_HIDDEN)
         hidden_states_to_f32(&hidden, out);
     else if (dtype_is_float(store->dtype))

@@ -1,14 +1,20 @@
 #include "data/feature_store.h"
 
 #include "core/file.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "data/feature_cache.h"
 #include "data/image_resize.h"
 #include "stream/hidden_states.h"
 #include "stream/reader.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_WIDTH = 1 << 24 };
 
@@ -194,12 +200,18 @@ static bool refuse_duplicate(const Record *record, size_t number, Error *error) 
     return refuse(record, problem, error);
 }
 
+static bool keep_bytes(FeatureStore *store, const RecordTensor *tensor, Error *error) {
+    const size_t size = record_tensor_bytes(tensor);
+    if (store->cache) feature_cache_take(store->cache, tensor->data, size);
+    return growing_memory_append(&store->rows, tensor->data, size, error);
+}
+
 /* The scales of i8, then the values, as hidden_states_at finds them. */
-static bool append_rows(FeatureStore *store, const Record *record, const RecordTensor *tensor, Error *error) {
+static bool keep_rows(FeatureStore *store, const Record *record, const RecordTensor *tensor, Error *error) {
     const RecordTensor *scales = tensor->dtype == DTYPE_I8 ? record_find(record, "scale") : NULL;
-    return (!scales ||
-            growing_memory_append(&store->rows, scales->data, record_tensor_bytes(scales), error)) &&
-           growing_memory_append(&store->rows, tensor->data, record_tensor_bytes(tensor), error);
+    const bool fine = (!scales || keep_bytes(store, scales, error)) && keep_bytes(store, tensor, error);
+    if (store->cache) feature_cache_end_item(store->cache);
+    return fine;
 }
 
 static bool add_record(FeatureStore *store, const Record *record, Error *error) {
@@ -210,7 +222,7 @@ static bool add_record(FeatureStore *store, const Record *record, Error *error) 
         return false;
     if (!add_item(store, record->key, record->key_size, tensor_rows(store, tensor), &number))
         return refuse_duplicate(record, number, error);
-    return append_rows(store, record, tensor, error) || error_prefix(error, "%s: ", store->name);
+    return keep_rows(store, record, tensor, error) || error_prefix(error, "%s: ", store->name);
 }
 
 static bool read_header(FeatureStore *store, Error *error) {
@@ -242,12 +254,73 @@ static bool read_records(FeatureStore *store, StreamReader *reader, Error *error
     return fine && (growing_memory_finish(&store->rows, error) || error_prefix(error, "%s: ", store->name));
 }
 
-static bool read_stream(FeatureStore *store, const char *path, Error *error) {
+static bool check_item_count(const FeatureStore *store, Error *error) {
+    const size_t items = feature_store_items(store);
+    if (!items) return error_set(error, "%s: not a single item", store->name);
+    return items < UINT32_MAX ||
+           error_set(error, "%s: %zu items are more than can be numbered", store->name, items);
+}
+
+/* Of several runs that need a cache of the same stream one makes it, and the others wait. Without locks, as
+ * on some networks, each makes it. */
+static int lock_stream(const FeatureStore *store, const char *path) {
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || !flock(file, LOCK_EX | LOCK_NB)) return file;
+    log_report("%s: another program writes it to the cache; this one waits", store->name);
+    flock(file, LOCK_EX);
+    return file;
+}
+
+static bool make_cache(FeatureStore *store, StreamReader *reader, const char *path, Error *error) {
+    Error reason;
+    if (!feature_cache_begin(store, path, &reason)) {
+        log_report("%s; %s is read without a cache", reason.message, store->name);
+        return read_records(store, reader, error);
+    }
+    if (!read_records(store, reader, error) || !check_item_count(store, error) ||
+        !feature_cache_finish(store, error))
+        return false;
+    log_report("%s: %.3g GiB of rows are kept in %s", store->name, (double)store->rows.size / (1 << 30),
+               path);
+    return true;
+}
+
+static bool find_or_make_cache(FeatureStore *store, StreamReader *reader, const char *stream,
+                               const char *folder, Error *error) {
+    mkdir(folder, 0777); /* it may be there */
+    char *path = feature_cache_path(folder, stream);
+    const int lock = lock_stream(store, stream);
+    const bool found = feature_cache_find(store, path);
+    const bool fine = found || make_cache(store, reader, path, error);
+    if (found) log_detail("%s: the rows are those in %s; the stream is not read", store->name, path);
+    if (lock >= 0) close(lock);
+    free(path);
+    return fine;
+}
+
+/* An index says of what content the stream is before it is read. */
+static bool read_by_cache(FeatureStore *store, StreamReader *reader, const char *path, const char *folder,
+                          Error *error) {
+    const StreamIndex *index = stream_reader_index(reader);
+    if (!index || !strcmp(path, "-")) {
+        log_report("%s: only a file with an index has a cache (pm-cat --index adds one)", store->name);
+        return read_records(store, reader, error);
+    }
+    store->content = stream_index_content(index, error);
+    return store->content ? find_or_make_cache(store, reader, path, folder, error)
+                          : error_prefix(error, "%s: ", store->name);
+}
+
+static bool read_stream(FeatureStore *store, const char *path, const char *cache, Error *error) {
     StreamReader *reader = stream_reader_open_kind(path, "tokens|hidden|pixels|items", error);
     if (!reader) return false;
     store->header = json_incref((json_t *)stream_reader_header(reader));
-    const bool fine = read_header(store, error) && read_records(store, reader, error);
-    if (fine) store->content = stream_reader_content(reader);
+    bool fine = read_header(store, error);
+    if (fine && cache && store->kind != FEATURE_TOKENS)
+        fine = read_by_cache(store, reader, path, cache, error);
+    else if (fine)
+        fine = read_records(store, reader, error);
+    if (fine && !store->content) store->content = stream_reader_content(reader);
     stream_reader_close(reader);
     return fine;
 }
@@ -268,6 +341,7 @@ static bool read_images(FeatureStore *store, const char *path, Error *error) {
     if (!store->images) return false;
     set_pixels(store, image_stores_size(store->images));
     store->dtype = DTYPE_U8;
+    store->row_bytes = store->width;
     store->header = json_incref((json_t *)image_stores_header(store->images));
     store->content = image_stores_content(store->images);
     StoredImage image;
@@ -283,20 +357,18 @@ static bool read_images(FeatureStore *store, const char *path, Error *error) {
     return fine;
 }
 
-static bool check_item_count(const FeatureStore *store, Error *error) {
-    const size_t items = feature_store_items(store);
-    if (!items) return error_set(error, "%s: not a single item", store->name);
-    return items < UINT32_MAX ||
-           error_set(error, "%s: %zu items are more than can be numbered", store->name, items);
+bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error) {
+    return feature_store_read_cached(store, path, memory_limit, NULL, error);
 }
 
-bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error) {
+bool feature_store_read_cached(FeatureStore *store, const char *path, size_t memory_limit, const char *cache,
+                               Error *error) {
     const char *name = file_display_name(path);
     *store = (FeatureStore){.name = memory_copy_text(name, strlen(name)),
                             .names = name_table_create(),
                             .rows = growing_memory_start(memory_limit)};
     const bool is_image_store = path && image_stores_are_listed(path);
-    if ((is_image_store ? read_images(store, path, error) : read_stream(store, path, error)) &&
+    if ((is_image_store ? read_images(store, path, error) : read_stream(store, path, cache, error)) &&
         check_item_count(store, error))
         return true;
     feature_store_free(store);
@@ -312,6 +384,7 @@ void feature_store_free(FeatureStore *store) {
     free(store->mapped);
     image_stores_close(store->images);
     growing_memory_free(&store->rows);
+    feature_cache_close(store->cache);
     *store = (FeatureStore){0};
 }
 

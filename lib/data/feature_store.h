@@ -18,6 +18,8 @@ typedef enum FeatureKind { FEATURE_TOKENS, FEATURE_HIDDEN, FEATURE_PIXELS, FEATU
 #define FEATURE_BLOCKS_NONE (-1)      /* tokens and pixels: not even the embeddings */
 #define FEATURE_BLOCKS_LAST INT64_MAX /* all of them, however many; also of vectors */
 
+typedef struct FeatureCache FeatureCache; /* data/feature_cache.h */
+
 /* An item is a number of rows: one for each token (tokens, hidden), or one. */
 typedef struct FeatureStore {
     FeatureKind kind;
@@ -35,18 +37,25 @@ typedef struct FeatureStore {
     NameTable *names;     /* of the items, in the order of the file */
     size_t *first_rows;   /* [items + 1]: item i is the rows first_rows[i] … first_rows[i + 1] − 1 */
     GrowingMemory rows;
+    FeatureCache *cache;    /* NULL: the rows are this store's alone */
     ImageStores *images;    /* NULL: the rows are in `rows` */
     const uint8_t **mapped; /* [items]: their pixels in the image stores */
     size_t first_capacity, mapped_capacity;
 } FeatureStore;
 
 /* Reads the whole file, a stream, or an image store or several ("A.lmdb,B.lmdb"); "-" or NULL is standard
- * input. Of a stream, up to
- * `memory_limit` bytes stay in memory, more go into a scratch file. An item that comes twice, tensors that
- * differ in dtype or width, values that are not finite, ids out of the vocabulary and a file without an item
- * are errors; an item without a token is not. To be given to feature_store_free; on failure there is nothing
- * to free. */
+ * input. Of a stream, up to `memory_limit` bytes stay in memory, more go into a scratch file. An item that
+ * comes twice, tensors that differ in dtype or width, values that are not finite, ids out of the vocabulary
+ * and a file without an item are errors; an item without a token is not. To be given to feature_store_free;
+ * on failure there is nothing to free. */
 bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error);
+
+/* The same, with the rows of a stream that is a file with an index, and not of tokens, which are few bytes,
+ * in a file in the folder `cache`, whatever their size: they are read from there when they were written by an
+ * earlier call and the stream is still the same, else written for later ones. Where the folder cannot be
+ * written it is as above, with a report. */
+bool feature_store_read_cached(FeatureStore *store, const char *path, size_t memory_limit, const char *cache,
+                               Error *error);
 
 /* {0} is allowed. */
 void feature_store_free(FeatureStore *store);
@@ -55,6 +64,9 @@ size_t feature_store_items(const FeatureStore *store);
 
 /* Of one item. */
 size_t feature_store_rows(const FeatureStore *store, size_t item);
+
+/* This item will be gathered soon: what is on the disk may come into memory meanwhile. */
+void feature_store_want(const FeatureStore *store, uint32_t item);
 
 /* Item number `item` is from 0, in the order of `names`. The functions below take `count` of them, any of
  * them more than once, and write them one behind the other; the threads share the work. */

@@ -46,16 +46,26 @@ bool inputs_choose_tower(const TrainInputs *inputs, TrainRequest *request, Error
     return true;
 }
 
-static FeatureStore *read_store(const TrainRequest *request, const char *path, Error *error) {
+/* Of what --memory allows for all streams together. */
+static size_t memory_left(const TrainInputs *inputs, const TrainRequest *request) {
+    size_t left = (size_t)request->memory << 20;
+    for (const Side *side = inputs->sides; side < inputs->sides + MODALITIES; side++)
+        if (side->store && !side->store->rows.in_file) left -= side->store->rows.size;
+    return left;
+}
+
+static FeatureStore *read_store(const TrainInputs *inputs, const TrainRequest *request, const char *path,
+                                Error *error) {
     FeatureStore *store = memory_need(1, sizeof *store);
-    if (feature_store_read(store, path, (size_t)request->memory << 20, error)) return store;
+    if (feature_store_read_cached(store, path, memory_left(inputs, request), request->cache, error))
+        return store;
     free(store);
     return NULL;
 }
 
-static bool read_side(Side *side, const TrainRequest *request, Error *error) {
+static bool read_side(const TrainInputs *inputs, Side *side, const TrainRequest *request, Error *error) {
     const char *name = side->kind->name;
-    const FeatureStore *store = side->store = read_store(request, side->path, error);
+    const FeatureStore *store = side->store = read_store(inputs, request, side->path, error);
     if (!store) return false;
     if (store->kind == side->kind->raw_kind ||
         (store->kind == FEATURE_HIDDEN && store->modality && !strcmp(store->modality, name)))
@@ -65,7 +75,7 @@ static bool read_side(Side *side, const TrainRequest *request, Error *error) {
 }
 
 static bool read_vectors(TrainInputs *inputs, TrainRequest *request, Error *error) {
-    inputs->vectors = read_store(request, request->items, error);
+    inputs->vectors = read_store(inputs, request, request->items, error);
     if (!inputs->vectors) return false;
     if (inputs->vectors->kind != FEATURE_VECTORS) {
         error_set(error, "%s: --items takes a stream of item vectors", request->items);
@@ -79,7 +89,7 @@ static bool read_streams(TrainInputs *inputs, TrainRequest *request, Error *erro
     if (request->items) return read_vectors(inputs, request, error);
     if (request->catalog) return catalogue_read(&inputs->catalogue, request->catalog, error);
     for (Side *side = inputs->sides; side < inputs->sides + MODALITIES; side++)
-        if (side->path && !read_side(side, request, error)) return false;
+        if (side->path && !read_side(inputs, side, request, error)) return false;
     return true;
 }
 

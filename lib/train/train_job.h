@@ -12,11 +12,12 @@ typedef struct TrainRequest {
     const char *text_encoder, *image_encoder; /* files of kind encoder */
     const char *init, *transfer;
     const char *log, *checkpoint, *output;
-    int64_t checkpoint_every;  /* steps; 0: by time alone */
-    bool restart;              /* an earlier checkpoint does not count */
-    const char *keep;          /* "best" or "last" */
+    int64_t checkpoint_every; /* steps; 0: by time alone */
+    bool restart;             /* an earlier checkpoint does not count */
+    const char *keep;         /* "best" or "last" */
     UnknownItems unknown_items;
-    int64_t memory;            /* MiB that the streams may take before they go to a scratch file */
+    const char *cache; /* the folder of the streams' caches, or NULL */
+    int64_t memory;    /* MiB that all streams may take before they go to scratch files */
     Settings settings;
     bool tower_given;                           /* on the command line or in --config */
     bool text_config_given, image_config_given; /* on the command line */

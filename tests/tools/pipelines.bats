@@ -388,6 +388,18 @@ state() {
     not grep -q 'text-encoder\|^pm-encode' calls
 }
 
+@test "training keeps streams of hidden states unpacked for the next run" {
+    dataset TOWERS="text-only image-only" TEXT_BLOCKS=1
+    grep -q '^pm-train-user.* --text out/text.pmt .* --cache out/cache --checkpoint' calls
+    not grep -q '^pm-train-user.*images.lmdb.*--cache' calls
+    : > calls
+    dataset TOWERS=text-only TEXT_BLOCKS=1 CACHE=
+    grep -q '^pm-train-user.* --text out/text.pmt' calls
+    not grep -q -- --cache calls
+    dataset TOWERS=text-only TEXT_BLOCKS=1 CACHE=/scratch
+    grep -q '^pm-train-user.* --cache /scratch ' calls
+}
+
 @test "a ready stream is an input" {
     echo ready > mine.pmt
     pipeline dataset OUT=out ITEMS=items.tsv BEHAVIOURS=users.tsv TEXT=mine.pmt IMAGE=image.pmt

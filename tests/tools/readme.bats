@@ -86,7 +86,7 @@
         case ${names[0]} in *ENCODE* | TOKENIZER | TEXT* | TOWERS | TRAIN | SETTINGS) [ "${names[0]}" = TEXT_BLOCKS ] || continue ;; esac
         [ "${#names[@]}" = "${#values[@]}" ]
         for i in "${!names[@]}"; do
-            [ "$(dataset=mine ask "${names[i]}")" = "${values[i]}" ] || { echo "${names[i]}: ${values[i]}"; return 1; }
+            [ "$(dataset=mine ask "${names[i]}")" = "${values[i]/#OUT\//out/}" ] || { echo "${names[i]}: ${values[i]}"; return 1; }
         done
     done < rows
     [ "$(ask TOWERS)" = "modal text-only image-only" ]
