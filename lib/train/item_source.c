@@ -142,6 +142,16 @@ void item_source_gather(const ItemSource *source, Tape *tape, const uint32_t *it
                                        store_rows(source, SOURCE_VECTORS, tape, items, count), count, count);
 }
 
+static void want_item(const ItemSource *source, uint32_t item) {
+    for (size_t s = 0; s < SOURCES; s++)
+        if (source->stores[s]) feature_store_want(source->stores[s], source->by_item[s][item]);
+}
+
+void item_source_want(const ItemSource *source, const uint32_t *items, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        want_item(source, items[i]);
+}
+
 /* Items first … first + window − 1, and with the first of all the padding item. */
 static void encode_window(const ItemSource *source, const Recommender *recommender, Tape *tape, size_t first,
                           size_t window, float *vectors) {
@@ -169,8 +179,11 @@ void item_source_encode(const ItemSource *source, const Recommender *recommender
     ranks_share(ranks, windows, offsets);
     memset(vectors, 0, dim * sizeof *vectors);
     for (size_t w = offsets[ranks->rank]; w < offsets[ranks->rank + 1]; w++) {
-        const size_t first = 1 + w * ENCODE_WINDOW, rest = count + 1 - first;
-        encode_window(source, recommender, tape, first, rest < ENCODE_WINDOW ? rest : ENCODE_WINDOW, vectors);
+        const size_t first = 1 + w * ENCODE_WINDOW, end = first + ENCODE_WINDOW;
+        for (size_t item = end; item <= count && item < end + ENCODE_WINDOW; item++)
+            want_item(source, (uint32_t)item);
+        encode_window(source, recommender, tape, first, end <= count ? ENCODE_WINDOW : count + 1 - first,
+                      vectors);
     }
     for (int r = 1; r <= ranks->count; r++)
         offsets[r] = offsets[r] == windows ? count + 1 : 1 + offsets[r] * ENCODE_WINDOW;

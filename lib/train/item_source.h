@@ -34,6 +34,9 @@ void item_source_number(ItemSource *source, const Behaviours *behaviours);
 void item_source_gather(const ItemSource *source, Tape *tape, const uint32_t *items, size_t count,
                         ItemBatch *batch);
 
+/* Items whose features will be gathered next. */
+void item_source_want(const ItemSource *source, const uint32_t *items, size_t count);
+
 /* The vectors of items 1 … count, and the padding item's as row 0: vectors [count + 1, D]. Each rank encodes
  * a share of them, and all get all. */
 void item_source_encode(const ItemSource *source, const Recommender *recommender, const Ranks *ranks,

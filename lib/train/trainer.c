@@ -156,16 +156,27 @@ static double rate_factor(const Trainer *trainer, int64_t epoch, uint64_t update
            warmup_factor(settings->warmup, update, an_epoch * (uint64_t)settings->epochs);
 }
 
+/* Fills a batch whose turn comes after the step that is computed meanwhile. */
+static void prepare_batch(const Trainer *trainer, const Batches *batches, size_t number, Batch *batch) {
+    const Ranks *ranks = trainer->options.ranks;
+    batch_fill(batch, batches, number);
+    const size_t first = ranks_first(ranks, ranks->rank, batch->distinct_count);
+    item_source_want(trainer->source, batch->distinct + first,
+                     ranks_first(ranks, ranks->rank + 1, batch->distinct_count) - first);
+}
+
 /* The batches of the epoch under way that are not done, one after the other. */
 static bool train_batches(Trainer *trainer, const Batches *batches, Error *error) {
     const uint64_t accumulate = (uint64_t)trainer->recommender->settings.accumulate;
     const size_t count = batches_count(batches);
     EpochState *state = &trainer->state;
-    Batch batch = {0};
+    Batch pair[2] = {0};
     bool fine = true;
+    if (state->batch < count) batch_fill(&pair[state->batch % 2], batches, state->batch);
     while (fine && !*trainer->divergence && state->batch < count) {
-        batch_fill(&batch, batches, state->batch);
-        fine = step_run(trainer, &batch, error);
+        const size_t next = state->batch + 1;
+        if (next < count) prepare_batch(trainer, batches, next, &pair[next % 2]);
+        fine = step_run(trainer, &pair[state->batch % 2], error);
         if (!fine || *trainer->divergence) break;
         state->batch++;
         if (state->waiting && (state->waiting == accumulate || state->batch == count))
@@ -173,7 +184,8 @@ static bool train_batches(Trainer *trainer, const Batches *batches, Error *error
         if (!*trainer->divergence) fine = save_if_due(trainer, error);
         progress_update(&trainer->progress, (uint64_t)trainer->epoch * count + state->batch);
     }
-    batch_free(&batch);
+    for (int i = 0; i < 2; i++)
+        batch_free(&pair[i]);
     return fine;
 }
 
