@@ -3,6 +3,7 @@
 #include "core/memory.h"
 
 #include <stdio.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 struct ContentHash {
