@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static RecommendRequest request = {.top = 10};
+static RecommendRequest request = {.files.device = "cpu", .top = 10};
 static bool similar;
 
 static Option options[] = {
@@ -56,6 +56,7 @@ static Option options[] = {
     {.name = "json", .kind = OPTION_FLAG, .value = &request.json, .help = "a JSON object a line"},
     OPTION_MAX_INPUTS(request.max_seq_len),
     OPTION_UNKNOWN_ITEMS(request.unknown_items),
+    OPTION_DEVICE(request.files.device),
     OPTION_ANY_MODEL(request.files.any_model),
     OPTION_OUTPUT(request.output, "FILE", "else standard output"),
     {0},
@@ -63,9 +64,7 @@ static Option options[] = {
 
 static Program program = {
     .name = "pm-recommend",
-    .usage =
-        "(--model M --items I | --baseline B --catalog C) --users U\n"
-        "       pm-recommend --items I --similar (ITEM... | -)",
+    .usage = "(--model M | --baseline B) --users U | --similar ITEM...",
     .purpose = "Prints the best items after each user's whole history: user, rank, item, score.",
     .example = "  head -n 1 users.tsv | pm-recommend --model model.pmt --items items.pmt -",
     .options = options,

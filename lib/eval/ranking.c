@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "nn/backend/backend.h"
 
 #include <math.h>
 #include <omp.h>
@@ -21,46 +22,8 @@ size_t distinct_items(Sequence history, uint32_t candidate_count, uint32_t *item
     return count;
 }
 
-void standing_start(Standing *standing, uint32_t target, float score, const uint32_t *masked,
-                    size_t masked_count) {
-    const bool is_masked = bsearch(&target, masked, masked_count, sizeof *masked, compare_items);
-    if (is_masked) score = -INFINITY;
-    *standing = (Standing){.target = target,
-                           .is_masked = is_masked,
-                           .score = score,
-                           .seen = score,
-                           .masked = masked,
-                           .masked_count = masked_count};
-}
-
-static uint32_t first_bad(const float *scores, uint32_t count) {
-    uint32_t i = 0;
-    while (i + 1 < count && !isnan(scores[i]))
-        i++;
-    return i;
-}
-
-/* One pass that the compiler vectorises; masking comes afterwards, as a correction. */
-void standing_add(Standing *standing, uint32_t first, uint32_t count, const float *scores) {
-    const float score = standing->score;
-    uint32_t higher = 0, equal = 0, unordered = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        higher += scores[i] > score;
-        equal += scores[i] == score;
-        unordered += scores[i] != scores[i];
-    }
-    for (; standing->passed < standing->masked_count; standing->passed++) {
-        const uint32_t place = standing->masked[standing->passed] - first;
-        if (place >= count) break;
-        higher -= scores[place] > score;
-        equal -= scores[place] == score;
-        equal += score == -INFINITY;
-    }
-    standing->higher += higher;
-    standing->equal += equal;
-    if (unordered && !standing->bad) standing->bad = first + first_bad(scores, count);
-    if (!standing->is_masked && standing->target - first < count)
-        standing->seen = scores[standing->target - first];
+bool is_masked(uint32_t item, const uint32_t *masked, size_t count) {
+    return count && bsearch(&item, masked, count, sizeof *masked, compare_items);
 }
 
 bool standing_rank(const Standing *standing, double *rank, Error *error) {
@@ -74,11 +37,17 @@ bool standing_rank(const Standing *standing, double *rank, Error *error) {
 
 bool rank_target(const float *scores, uint32_t candidate_count, uint32_t target, Sequence history,
                  double *rank, Error *error) {
-    Standing standing;
     uint32_t *masked = memory_need(history.count, sizeof *masked);
-    const size_t masked_count = distinct_items(history, candidate_count, masked);
-    standing_start(&standing, target, scores[target], masked, masked_count);
-    standing_add(&standing, 1, candidate_count, scores + 1);
+    const size_t offsets[2] = {0, distinct_items(history, candidate_count, masked)};
+    const ScoreTile tile = {.rows = 1,
+                            .count = candidate_count,
+                            .first = 1,
+                            .scores = scores + 1,
+                            .masked_offsets = offsets,
+                            .masked = masked};
+    const float score = is_masked(target, masked, offsets[1]) ? -INFINITY : scores[target];
+    Standing standing = {0};
+    backend_cpu.scores->add_standings(&tile, &score, &standing);
     free(masked);
     return standing_rank(&standing, rank, error);
 }

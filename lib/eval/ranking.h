@@ -9,31 +9,16 @@
 #define EVAL_RANKING_H
 
 #include "data/split.h"
-
-/* How a user's target stands among the candidates that were seen. */
-typedef struct Standing {
-    uint32_t target;
-    bool is_masked;              /* the target is in the history */
-    float score;                 /* the target's; −∞ when it is masked */
-    float seen;                  /* the target's among the candidates; until then as `score` */
-    uint32_t higher, equal;      /* candidates */
-    uint32_t bad;                /* a candidate whose score is not a number; 0: none */
-    const uint32_t *masked;      /* the history's candidates, each once, rising */
-    size_t masked_count, passed; /* passed: those of them that were seen */
-} Standing;
+#include "nn/backend/kernels.h"
 
 /* The items of a history that are candidates, each once, rising: to items[history.count]; returns how many.
  */
 size_t distinct_items(Sequence history, uint32_t candidate_count, uint32_t *items);
 
-/* `masked` must last as long as the standing. */
-void standing_start(Standing *standing, uint32_t target, float score, const uint32_t *masked,
-                    size_t masked_count);
+/* Whether an item is among such items. */
+bool is_masked(uint32_t item, const uint32_t *masked, size_t count);
 
-/* Adds the candidates first … first + count − 1, all before which were added. */
-void standing_add(Standing *standing, uint32_t first, uint32_t count, const float *scores);
-
-/* After all candidates. A score that is not a number is an error. */
+/* The rank of a target after all candidates. A score that is not a number is an error. */
 bool standing_rank(const Standing *standing, double *rank, Error *error);
 
 /* scores[candidate_count + 1], of which scores[0], the padding, is not read. A score that is not a number is

@@ -73,8 +73,8 @@ static void add_scores(void *context, size_t row, const uint32_t *items, size_t 
     top_k_add(&((Block *)context)->tops[row], items, count, scores);
 }
 
-static void put_users(UsersOut *out, const Behaviours *behaviours, size_t count, const float *states) {
-    npy_rows_add(out->vectors, states, count);
+static void put_users(UsersOut *out, const Behaviours *behaviours, size_t count, const float *vectors) {
+    npy_rows_add(out->vectors, vectors, count);
     for (size_t i = 0; i < count; i++) {
         size_t size;
         const char *name = behaviours_user_name(behaviours, i, &size);
@@ -86,13 +86,18 @@ static void put_users(UsersOut *out, const Behaviours *behaviours, size_t count,
 static void score_by_model(Job *job, Block *block) {
     const Scorer scorer = ranker_scorer(&job->ranker, block->behaviours->item_rows);
     const UserChoice users = {block->behaviours, SPLIT_NEXT, NULL, block->first, block->count};
-    float *states = memory_need(block->count * scorer.vectors.dim, sizeof *states);
+    float *states = scorer_take(&scorer, block->count);
     scorer_states(&scorer, &users, states);
-    if (job->users_out.vectors) put_users(&job->users_out, block->behaviours, block->count, states);
+    if (job->users_out.vectors) {
+        float *vectors = memory_need(block->count * scorer.vectors.dim, sizeof *vectors);
+        scorer_read(&scorer, states, block->count, vectors);
+        put_users(&job->users_out, block->behaviours, block->count, vectors);
+        free(vectors);
+    }
     if (job->request->top)
         scorer_visit(&scorer, states, block->count,
                      &(Candidates){job->candidates, job->candidate_count, false}, add_scores, block);
-    free(states);
+    scorer_release(&scorer, states, block->count);
 }
 
 static bool score_by_baseline(const Baseline *baseline, Block *block, Error *error) {

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 256, TILE = 4096 };
+/* Of users, when their states are computed. */
+enum { ROWS_AT_ONCE = 256 };
 
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
@@ -53,6 +54,26 @@ static Tensor *last_states(Tape *tape, Tensor *hidden, Segments inputs) {
     return gather_rows(tape, hidden, last, inputs.count);
 }
 
+static size_t state_bytes(const Scorer *scorer, size_t count) {
+    return count * scorer->vectors.dim * sizeof(float);
+}
+
+float *scorer_take(const Scorer *scorer, size_t count) {
+    return scorer->tape->backend->memory->take(state_bytes(scorer, count));
+}
+
+void scorer_release(const Scorer *scorer, float *states, size_t count) {
+    scorer->tape->backend->memory->release(states, state_bytes(scorer, count));
+}
+
+void scorer_read(const Scorer *scorer, const float *states, size_t count, float *to) {
+    scorer->tape->backend->memory->download(state_bytes(scorer, count), states, to);
+}
+
+void scorer_write(const Scorer *scorer, const float *from, size_t count, float *states) {
+    scorer->tape->backend->memory->upload(state_bytes(scorer, count), from, states);
+}
+
 void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states) {
     Tape *tape = scorer->tape;
     for (size_t first = 0; first < choice->count; first += ROWS_AT_ONCE) {
@@ -62,7 +83,7 @@ void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states
         const UserRows rows = input_rows(scorer, choice, first, count, &items);
         const Tensor *users =
             last_states(tape, recommender_users(scorer->recommender, tape, items, &rows), rows.inputs);
-        memcpy(states + first * dim, tape_read(tape, users), count * dim * sizeof *states);
+        tape->backend->memory->copy(state_bytes(scorer, count), users->value, states + first * dim);
     }
 }
 
@@ -80,43 +101,62 @@ void scorer_normalise(float *rows, size_t count, size_t dim) {
     }
 }
 
-/* A tile of candidates against all states. */
-static void visit_tile(const Scorer *scorer, const float *states, size_t state_count, const uint32_t *items,
-                       size_t count, const float *vectors, VisitScores visit, void *context) {
+/* Candidates from `first` on against all states. */
+static void visit_candidates(const Scorer *scorer, const float *states, size_t state_count, size_t first,
+                             size_t count, const float *vectors, VisitTile visit, void *context) {
     const size_t dim = scorer->vectors.dim;
     Tape *tape = scorer->tape;
+    const size_t most = tape->backend->score_rows;
     tape_reset(tape, 0);
     Packing packing = {0};
-    const Matrix tile = {tape_upload(tape, vectors, count * dim * sizeof *vectors), dim, true, NULL,
-                         state_count > ROWS_AT_ONCE ? &packing : NULL};
+    const Matrix candidates = {tape_upload(tape, vectors, count * dim * sizeof *vectors), dim, true, NULL,
+                               state_count > most ? &packing : NULL};
     const TapeMark mark = tape_mark(tape);
-    for (size_t first = 0; first < state_count; first += ROWS_AT_ONCE) {
-        const size_t rows = smaller(state_count - first, ROWS_AT_ONCE);
-        const Tensor *part = tape_leaf(tape, states + first * dim, rows, dim, false);
+    for (size_t row = 0; row < state_count; row += most) {
+        const size_t rows = smaller(state_count - row, most);
         const Tensor *product = tape_tensor(tape, rows, count, false);
-        tape->backend->matmul(rows, count, dim, matrix_of(part->value, dim), tile, 0, product->value, count);
-        const float *scores = tape_read(tape, product);
-#pragma omp parallel for schedule(dynamic, 8)
-        for (size_t i = 0; i < rows; i++)
-            visit(context, first + i, items, count, scores + i * count);
+        tape->backend->matmul(rows, count, dim, matrix_of(states + row * dim, dim), candidates, 0,
+                              product->value, count);
+        visit(context, &(ScoredTile){row, rows, first, count, product});
         tape_rewind(tape, mark);
     }
     tape->backend->release_packing(&packing);
 }
 
-void scorer_visit(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
-                  VisitScores visit, void *context) {
-    const size_t dim = scorer->vectors.dim;
-    const size_t most = smaller(candidates->count, TILE);
+void scorer_visit_tiles(const Scorer *scorer, const float *states, size_t state_count,
+                        const Candidates *candidates, VisitTile visit, void *context) {
+    const size_t dim = scorer->vectors.dim, columns = scorer->tape->backend->score_columns;
+    const size_t most = smaller(candidates->count, columns);
     float *vectors = memory_need(most * dim, sizeof *vectors);
-    for (size_t first = 0; first < candidates->count; first += TILE) {
-        const size_t count = smaller(candidates->count - first, TILE);
-        const uint32_t *items = candidates->items + first;
-        item_vectors_gather(&scorer->vectors, items, count, vectors);
+    for (size_t first = 0; first < candidates->count; first += columns) {
+        const size_t count = smaller(candidates->count - first, columns);
+        item_vectors_gather(&scorer->vectors, candidates->items + first, count, vectors);
         if (candidates->normalised) scorer_normalise(vectors, count, dim);
-        visit_tile(scorer, states, state_count, items, count, vectors, visit, context);
+        visit_candidates(scorer, states, state_count, first, count, vectors, visit, context);
     }
     free(vectors);
+}
+
+typedef struct RowVisit {
+    Tape *tape;
+    const uint32_t *items;
+    VisitScores visit;
+    void *context;
+} RowVisit;
+
+static void visit_rows(void *context, const ScoredTile *tile) {
+    const RowVisit *rows = context;
+    const float *scores = tape_read(rows->tape, tile->scores);
+#pragma omp parallel for schedule(dynamic, 8)
+    for (size_t i = 0; i < tile->rows; i++)
+        rows->visit(rows->context, tile->first_row + i, rows->items + tile->first, tile->count,
+                    scores + i * tile->count);
+}
+
+void scorer_visit(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
+                  VisitScores visit, void *context) {
+    RowVisit rows = {scorer->tape, candidates->items, visit, context};
+    scorer_visit_tiles(scorer, states, state_count, candidates, visit_rows, &rows);
 }
 
 uint32_t *scorer_all_items(size_t count, Error *error) {

@@ -27,7 +27,16 @@ typedef struct UserChoice {
 /* The number of user i of a choice, from 0. */
 size_t user_choice_number(const UserChoice *choice, size_t i);
 
-/* Where the users stand after their inputs, none of which is empty: states[count, D]. */
+/* Room for the states of so many rows, in the backend's memory, and its end. */
+float *scorer_take(const Scorer *scorer, size_t count);
+void scorer_release(const Scorer *scorer, float *states, size_t count);
+
+/* From there to the host's, and the other way. */
+void scorer_read(const Scorer *scorer, const float *states, size_t count, float *to);
+void scorer_write(const Scorer *scorer, const float *from, size_t count, float *states);
+
+/* Where the users stand after their inputs, none of which is empty: states[count, D], in the backend's
+ * memory. */
 void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states);
 
 /* Takes scores[0 … count − 1] of the candidates items[0 … count − 1] for row `row` of the states. Called from
@@ -46,6 +55,18 @@ typedef struct Candidates {
 void scorer_visit(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
                   VisitScores visit, void *context);
 
+/* A tile of scores [rows, count] in the backend's memory: of the rows from first_row on, and of the
+ * candidates from `first` on. */
+typedef struct ScoredTile {
+    size_t first_row, rows, first, count;
+    const Tensor *scores;
+} ScoredTile;
+
+/* As scorer_visit, but leaves the scores where they are. */
+typedef void (*VisitTile)(void *context, const ScoredTile *tile);
+void scorer_visit_tiles(const Scorer *scorer, const float *states, size_t state_count,
+                        const Candidates *candidates, VisitTile visit, void *context);
+
 /* Divides each row by its length; a row of zeros stays. */
 void scorer_normalise(float *rows, size_t count, size_t dim);
 
@@ -57,7 +78,7 @@ uint32_t *scorer_all_items(size_t count, Error *error);
 bool scorer_ranks(const Scorer *scorer, const UserChoice *choice, uint32_t candidate_count, double *ranks,
                   Error *error);
 
-/* The same from states that are there, all users as one block. */
+/* The same from states that are there (in the backend's memory), all users as one block. */
 bool scorer_rank_states(const Scorer *scorer, const float *states, const UserChoice *choice,
                         uint32_t candidate_count, double *ranks, Error *error);
 

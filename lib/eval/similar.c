@@ -42,18 +42,20 @@ static bool answer(Job *job, Error *error) {
     const size_t k = top < job->candidate_count ? top : job->candidate_count;
     TopK *tops = memory_need(count, sizeof *tops);
     ScoredItem *best = memory_need(count * k, sizeof *best);
-    float *vectors = memory_need(count * dim, sizeof *vectors);
+    float *vectors = memory_need(count * dim, sizeof *vectors), *states = scorer_take(&scorer, count);
     for (size_t i = 0; i < count; i++)
         top_k_start(&tops[i], best + i * k, k, &job->asked[i], job->request->keep_history ? 0 : 1);
     item_vectors_gather(&scorer.vectors, job->asked, count, vectors);
     scorer_normalise(vectors, count, dim);
-    scorer_visit(&scorer, vectors, count, &(Candidates){job->candidates, job->candidate_count, true},
+    scorer_write(&scorer, vectors, count, states);
+    scorer_visit(&scorer, states, count, &(Candidates){job->candidates, job->candidate_count, true},
                  add_scores, tops);
     const bool fine = put_lists(job, tops, error);
     job->asked_count = 0;
     free(tops);
     free(best);
     free(vectors);
+    scorer_release(&scorer, states, count);
     return fine;
 }
 

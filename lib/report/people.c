@@ -23,7 +23,7 @@ static bool recommend_to(People *people, const Ranker *ranker, const Behaviours 
     const UserChoice users = {behaviours, SPLIT_NEXT, chosen, 0, people->count};
     uint32_t *items = scorer_all_items(behaviours->item_count, error);
     if (!items) return false;
-    float *states = memory_need(people->count * scorer.vectors.dim, sizeof *states);
+    float *states = scorer_take(&scorer, people->count);
     uint32_t **excluded = memory_need(people->count, sizeof *excluded);
     for (size_t i = 0; i < people->count; i++) {
         const Sequence history = split_history(behaviours, SPLIT_NEXT, chosen[i]);
@@ -41,7 +41,7 @@ static bool recommend_to(People *people, const Ranker *ranker, const Behaviours 
         free(excluded[i]);
     }
     free(excluded);
-    free(states);
+    scorer_release(&scorer, states, people->count);
     free(items);
     return true;
 }

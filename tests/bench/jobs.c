@@ -355,10 +355,13 @@ static void time_evaluation(const char *job) {
         e.behaviours.offsets[i] = i * length;
     for (size_t i = 0; i < USERS * length; i++)
         e.behaviours.sequences[i] = draw_item(&state);
-    e.users = memory_need(USERS * e.dim, sizeof(float));
     e.items = memory_need((ITEMS + 1) * e.dim, sizeof(float));
     e.ranks = memory_need(USERS, sizeof(double));
-    fill(e.users, USERS * e.dim, 7);
+    float *users = memory_need(USERS * e.dim, sizeof *users);
+    fill(users, USERS * e.dim, 7);
+    e.users = products->memory->take(USERS * e.dim * sizeof *users);
+    products->memory->upload(USERS * e.dim * sizeof *users, users, e.users);
+    free(users);
     fill(e.items, (ITEMS + 1) * e.dim, 8);
     measure(job, USERS, run_evaluation, &e);
 }

@@ -77,6 +77,26 @@ END
     paste out-losses-cpu "out-losses-$device" | awk '{ d = $1 / $2 - 1 } d > 1e-4 || d < -1e-4 { exit 1 } END { exit !NR }'
 }
 
+@test "ranks and recommendations are the processor's, and no score comes back where ranks do" {
+    train -o model.pmt
+    items model.pmt items.pmt
+    for where in cpu "$device"; do
+        pm-eval -q --device "$where" --model model.pmt --items items.pmt --users users.tsv --ranks out-ranks-$where > out-figures
+        pm-recommend -q --device "$where" --model model.pmt --items items.pmt --users users.tsv > out-best-$where
+        pm-recommend -q --device "$where" --items items.pmt --similar a0003 --top 5 > out-near-$where
+    done
+    cmp out-ranks-cpu "out-ranks-$device"
+    for kind in best near; do
+        diff <(cut -f 1-3 out-$kind-cpu) <(cut -f 1-3 "out-$kind-$device")
+        paste out-$kind-cpu "out-$kind-$device" |
+            awk -F '\t' '{ d = $4 - $8 } d > 1e-4 || d < -1e-4 { print; wrong = 1 } END { exit wrong || !NR }'
+    done
+    [ "$device" = cuda-on-host ] || return 0
+    users=$(wc -l < out-ranks-cpu)
+    PM_CUDA_COUNTS=1 pm-eval -q --device cuda-on-host --model model.pmt --items items.pmt --users users.tsv 2>&1 > out-figures |
+        jq -e ".downloaded == $users * 20 and .waits == 1"
+}
+
 @test "what is missing for a card is said in a line, and nothing is written" {
     if command -v nvidia-smi > /dev/null && nvidia-smi > /dev/null 2>&1; then skip "there is a card"; fi
     refuses '--device cuda: ' -- pm-encode-text --device cuda --encoder text-encoder.pmt -o out.pmt tokens.pmt

@@ -592,19 +592,14 @@ static void test_sequences(void) {
 
 /* ---- Losses ---- */
 
-/* Distinct numbers below `bound` in each of `count` lists of up to `most`. */
-static uint32_t *distinct(Run *run, const size_t *host, size_t count, size_t bound) {
-    uint32_t *values = memory_need(host[count] + 1, sizeof *values), *all = memory_need(bound, sizeof *all);
-    for (size_t i = 0; i < bound; i++)
-        all[i] = (uint32_t)i;
-    for (size_t i = 0; i < count; i++) {
-        random_shuffle(&run->random, all, (uint32_t)bound);
-        for (size_t k = host[i]; k < host[i + 1]; k++)
-            values[k] = all[k - host[i]];
-    }
+/* Numbers below `bound`, in each of `count` lists rising. */
+static uint32_t *rising(Run *run, const size_t *host, size_t count, size_t bound) {
+    uint32_t *values = memory_need(host[count] + 1, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        for (size_t number = 0, k = host[i]; k < host[i + 1]; number++)
+            if (random_below(&run->random, bound - number) < host[i + 1] - k) values[k++] = (uint32_t)number;
     uint32_t *array = add_array(run, ARRAY_INTEGERS, values, host[count] * sizeof *values);
     free(values);
-    free(all);
     return array;
 }
 
@@ -615,7 +610,7 @@ static void call_debiased(Run *run) {
     const DebiasedLoss loss = {numbers(run, FIRST + rows, count),
                                numbers(run, FIRST + rows, USERS),
                                own,
-                               distinct(run, host, USERS, count),
+                               rising(run, host, USERS, count),
                                floats(run, count),
                                floats(run, count)};
     float *scores = floats(run, rows * count);
@@ -679,22 +674,34 @@ static void test_losses(void) {
 
 /* ---- Scores ---- */
 
+/* Small ones, of which many are equal. */
+static float *whole_numbers(Run *run, size_t count) {
+    float *values = memory_need(count + 1, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)random_below(&run->random, 7) - 3;
+    float *array = add_array(run, ARRAY_F32, values, count * sizeof *values);
+    free(values);
+    return array;
+}
+
 static void call_scores(Run *run) {
-    const size_t rows = run->rows, columns = run->columns, stride = columns + 3;
-    float *scores = floats(run, rows * stride), *targets = floats(run, rows);
-    size_t *places = memory_need(rows + 1, sizeof *places);
-    for (size_t i = 0; i < rows; i++)
-        places[i] = i * stride + random_below(&run->random, columns);
-    const size_t *picked = add_array(run, ARRAY_INTEGERS, places, rows * sizeof *places);
-    ScoreCounts *counts = (ScoreCounts *)numbers(run, 3 * rows, 10);
-    run->backend->scores->pick(rows, scores, picked, targets);
-    if (rows && columns > 2) run->backend->memory->fill(2, NAN, scores + 1);
-    run->backend->scores->compare(rows, columns, scores, stride, targets, counts);
-    free(places);
+    enum { FIRST = 9, AROUND = 40 };
+    const size_t rows = run->rows, columns = run->columns, all = FIRST + columns + AROUND;
+    size_t *host, *masked_offsets = offsets(run, rows, columns < 30 ? columns : 30, &host);
+    float *scores = whole_numbers(run, rows * columns), *targets = whole_numbers(run, rows);
+    const ScoreTile tile = {
+        rows, columns, FIRST, scores, numbers(run, rows, all), masked_offsets, rising(run, host, rows, all)};
+    Standing *standings = (Standing *)(void *)numbers(run, 3 * rows, 10);
+    run->backend->scores->find_targets(&tile, targets);
+    if (rows && chosen(run, 0)) run->backend->memory->fill(1, -INFINITY, targets);
+    if (rows) run->backend->memory->fill(rows, 0, (float *)(void *)standings);
+    if (rows && columns > 2 && chosen(run, 1)) run->backend->memory->fill(2, NAN, scores + 1);
+    run->backend->scores->add_standings(&tile, targets, standings);
+    free(host);
 }
 
 static void test_scores(void) {
-    compare(call_scores, 0, SOME_ROWS, SOME_COLUMNS);
+    compare(call_scores, 2, SOME_ROWS, SOME_COLUMNS);
 }
 
 /* ---- The optimizer ---- */

@@ -47,7 +47,8 @@ static Behaviours many_behaviours(Random *random) {
 
 typedef struct Case {
     Behaviours behaviours;
-    float *states, *vectors;
+    float *states; /* in the backend's memory */
+    float *vectors;
     double *want;
     Tape *tape;
     Scorer scorer;
@@ -58,26 +59,29 @@ static Case case_create(const Backend *backend, uint64_t seed) {
     random_seed(&random, seed, 0);
     Case c = {.behaviours = many_behaviours(&random)};
     const size_t candidates = c.behaviours.known_count;
-    c.states = whole_numbers(&random, USERS * DIM);
+    float *states = whole_numbers(&random, USERS * DIM);
     c.vectors = whole_numbers(&random, (candidates + 1) * DIM);
     c.want = memory_need(USERS, sizeof *c.want);
     c.tape = tape_create(backend, false);
     c.scorer = (Scorer){NULL, c.tape, {DIM, .padding = c.vectors, .array = c.vectors}};
+    c.states = scorer_take(&c.scorer, USERS);
+    scorer_write(&c.scorer, states, USERS, c.states);
     float *row = memory_need(candidates + 1, sizeof *row);
     for (size_t user = 0; user < USERS; user++) {
         Error error;
         for (size_t i = 1; i <= candidates; i++)
-            row[i] = product(c.states + user * DIM, c.vectors + i * DIM);
+            row[i] = product(states + user * DIM, c.vectors + i * DIM);
         CHECK(rank_target(row, c.behaviours.known_count, split_target(&c.behaviours, SPLIT_TEST, user),
                           split_history(&c.behaviours, SPLIT_TEST, user), &c.want[user], &error));
     }
     free(row);
+    free(states);
     return c;
 }
 
 static void case_free(Case *c) {
     behaviours_free(&c->behaviours);
-    free(c->states);
+    scorer_release(&c->scorer, c->states, USERS);
     free(c->vectors);
     free(c->want);
     tape_destroy(c->tape);
@@ -123,19 +127,44 @@ static void a_product_may_round_targets_otherwise(void) {
     case_free(&c);
 }
 
+static void check_some_ranks(const Case *c, const uint32_t *users, size_t count) {
+    float *states = scorer_take(&c->scorer, count);
+    double *got = memory_need(count, sizeof *got);
+    Error error = {""};
+    for (size_t i = 0; i < count; i++)
+        c->tape->backend->memory->copy(DIM * sizeof *states, c->states + users[i] * DIM, states + i * DIM);
+    const UserChoice some = {
+        .behaviours = &c->behaviours, .split = SPLIT_TEST, .users = users, .count = count};
+    CHECK(scorer_rank_states(&c->scorer, states, &some, c->behaviours.known_count, got, &error));
+    for (size_t i = 0; i < count; i++)
+        CHECK(got[i] == c->want[users[i]]);
+    scorer_release(&c->scorer, states, count);
+    free(got);
+}
+
 static void some_users_alone(void) {
     Case c = case_create(&backend_cpu, 3);
-    static const uint32_t users[] = {2299, 5, 700};
-    float states[3 * DIM];
-    double got[3];
-    Error error = {""};
-    for (size_t i = 0; i < 3; i++)
-        memcpy(states + i * DIM, c.states + users[i] * DIM, DIM * sizeof *states);
-    const UserChoice some = {.behaviours = &c.behaviours, .split = SPLIT_TEST, .users = users, .count = 3};
-    CHECK(scorer_rank_states(&c.scorer, states, &some, c.behaviours.known_count, got, &error));
-    for (size_t i = 0; i < 3; i++)
-        CHECK(got[i] == c.want[users[i]]);
+    check_some_ranks(&c, (const uint32_t[]){2299, 5, 700}, 3);
     case_free(&c);
+}
+
+/* With one tile for all candidates, and with several, whose products round otherwise. */
+static void a_card_ranks_the_same(void) {
+    enum { SOME = 150 };
+    Error error = {""};
+    uint32_t users[SOME];
+    const Backend *card = backend_find("cuda-on-host", "f32", &error);
+    CHECK(card, "%s", error.message);
+    for (uint32_t i = 0; i < SOME; i++)
+        users[i] = 7 * i;
+    for (size_t columns = 20000; columns; columns = columns > 2000 ? 2000 : 0) {
+        Backend tiled = *card;
+        tiled.score_rows = 64;
+        tiled.score_columns = columns;
+        Case c = case_create(&tiled, 5);
+        check_some_ranks(&c, users, SOME);
+        case_free(&c);
+    }
 }
 
 static void a_vector_that_is_no_number_is_refused(void) {
@@ -151,4 +180,4 @@ static void a_vector_that_is_no_number_is_refused(void) {
 }
 
 RUN_TESTS(TEST(ranks_by_tiles_are_those_of_whole_rows), TEST(a_product_may_round_targets_otherwise),
-          TEST(some_users_alone), TEST(a_vector_that_is_no_number_is_refused))
+          TEST(some_users_alone), TEST(a_card_ranks_the_same), TEST(a_vector_that_is_no_number_is_refused))

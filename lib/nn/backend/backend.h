@@ -28,11 +28,12 @@ typedef struct MemoryKernels {
 
 typedef struct Backend {
     const char *name;
-    bool rounds;      /* products take bf16 where the left matrix has it and the right one has it or a
-                         packing; sums are f32 */
-    bool is_host;     /* its memory is the host's: what lies in the one lies in the other */
-    size_t at_once;   /* of a product's result, this many values are best worked on at a time */
-    size_t loss_rows; /* rows of scores that a loss takes at a time */
+    bool rounds;    /* products take bf16 where the left matrix has it and the right one has it or a
+                       packing; sums are f32 */
+    bool is_host;   /* its memory is the host's: what lies in the one lies in the other */
+    size_t at_once; /* of a product's result, this many values are best worked on at a time */
+    size_t score_rows,
+        score_columns; /* of scores: a loss takes so many rows at a time, ranking also columns */
 
     /* c [m, n] = a [m, k] · b [k, n] + beta · c, where beta is 0 (c is not read) or 1. */
     void (*matmul)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);

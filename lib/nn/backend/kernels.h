@@ -347,17 +347,31 @@ typedef struct LossKernels {
 
 /* ---- Scores ---- */
 
-typedef struct ScoreCounts {
-    uint32_t higher, equal, unordered; /* than the target's score; unordered: not a number */
-} ScoreCounts;
+/* The scores of rows for the candidates first … first + count − 1, which are counted from 1. Row i's target
+ * is candidate targets[i]; 0, for none, is in no tile. The candidates that are masked for it, rising, are
+ * masked[masked_offsets[i]] … masked[masked_offsets[i + 1] − 1]. */
+typedef struct ScoreTile {
+    size_t rows, count;
+    uint32_t first;
+    const float *scores; /* [rows, count] */
+    const uint32_t *targets;
+    const size_t *masked_offsets;
+    const uint32_t *masked;
+} ScoreTile;
+
+/* How a row's target stands among the candidates so far. */
+typedef struct Standing {
+    uint32_t higher, equal; /* candidates, by their scores; a masked one's is −∞ */
+    uint32_t bad;           /* the first candidate whose score is not a number; 0: none */
+} Standing;
 
 typedef struct ScoreKernels {
-    /* to[i] = from[places[i]]. */
-    void (*pick)(size_t count, const float *from, const size_t *places, float *to);
+    /* to[i] = row i's score of its target, where the tile has it. */
+    void (*find_targets)(const ScoreTile *tile, float *to);
 
-    /* counts[i] += what of the `count` scores of row i stands above target[i], equals it, or is a NaN. */
-    void (*compare)(size_t rows, size_t count, const float *scores, size_t stride, const float *targets,
-                    ScoreCounts *counts);
+    /* Adds the tile's candidates to the standings of the rows' targets, which score target_scores. Tiles come
+     * in the order of their candidates. */
+    void (*add_standings)(const ScoreTile *tile, const float *target_scores, Standing *standings);
 } ScoreKernels;
 
 /* ---- The optimizer ---- */

@@ -37,7 +37,7 @@ static void take_gradients(Tape *tape, TiledLoss *tiled) {
 
 Tensor *tiled_loss(Tape *tape, Tensor *x, Tensor *candidates, RowLoss row_loss, const void *row_context) {
     const size_t all = x->rows, count = candidates->rows, columns = x->columns;
-    const size_t tile = all < tape->backend->loss_rows ? all : tape->backend->loss_rows;
+    const size_t tile = all < tape->backend->score_rows ? all : tape->backend->score_rows;
     Tensor *loss = tape_tensor(tape, 1, 1, x->needs_gradient || candidates->needs_gradient);
     TiledLoss *tiled = TAPE_CONTEXT(tape, TiledLoss, x, candidates, loss, NULL, NULL);
     if (loss->needs_gradient) take_gradients(tape, tiled);

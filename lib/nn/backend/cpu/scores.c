@@ -1,26 +1,60 @@
 #include "nn/backend/cpu/kernels.h"
 
-static void pick(size_t count, const float *from, const size_t *places, float *to) {
-    for (size_t i = 0; i < count; i++)
-        to[i] = from[places[i]];
-}
+#include <math.h>
 
-static void compare(size_t rows, size_t count, const float *scores, size_t stride, const float *targets,
-                    ScoreCounts *counts) {
-#pragma omp parallel for schedule(static) if (rows * count > PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < rows; i++) {
-        const float *row = scores + i * stride, target = targets[i];
-        uint32_t higher = 0, equal = 0, unordered = 0;
-#pragma omp simd reduction(+ : higher, equal, unordered)
-        for (size_t c = 0; c < count; c++) {
-            higher += row[c] > target;
-            equal += row[c] == target;
-            unordered += row[c] != row[c];
-        }
-        counts[i].higher += higher;
-        counts[i].equal += equal;
-        counts[i].unordered += unordered;
+static void find_targets(const ScoreTile *tile, float *to) {
+    for (size_t i = 0; i < tile->rows; i++) {
+        const uint32_t column = tile->targets[i] - tile->first;
+        if (column < tile->count) to[i] = tile->scores[i * tile->count + column];
     }
 }
 
-const ScoreKernels cpu_scores = {pick, compare};
+/* The first of a row's masked candidates that is not before the tile. */
+static size_t first_masked(const ScoreTile *tile, size_t row) {
+    size_t low = tile->masked_offsets[row], high = tile->masked_offsets[row + 1];
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (tile->masked[middle] < tile->first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static size_t first_bad(const float *scores) {
+    size_t i = 0;
+    while (!isnan(scores[i]))
+        i++;
+    return i;
+}
+
+/* One pass that the compiler vectorises; masking comes afterwards, as a correction. */
+static void add_standing(const ScoreTile *tile, size_t row, float target, Standing *standing) {
+    const float *scores = tile->scores + row * tile->count;
+    uint32_t higher = 0, equal = 0, unordered = 0;
+#pragma omp simd reduction(+ : higher, equal, unordered)
+    for (size_t c = 0; c < tile->count; c++) {
+        higher += scores[c] > target;
+        equal += scores[c] == target;
+        unordered += scores[c] != scores[c];
+    }
+    for (size_t k = first_masked(tile, row); k < tile->masked_offsets[row + 1]; k++) {
+        const uint32_t column = tile->masked[k] - tile->first;
+        if (column >= tile->count) break;
+        higher -= scores[column] > target;
+        equal -= scores[column] == target;
+        equal += target == -INFINITY;
+    }
+    standing->higher += higher;
+    standing->equal += equal;
+    if (unordered && !standing->bad) standing->bad = tile->first + (uint32_t)first_bad(scores);
+}
+
+static void add_standings(const ScoreTile *tile, const float *target_scores, Standing *standings) {
+#pragma omp parallel for schedule(dynamic, 8) if (tile->rows * tile->count > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < tile->rows; i++)
+        add_standing(tile, i, target_scores[i], &standings[i]);
+}
+
+const ScoreKernels cpu_scores = {find_targets, add_standings};
