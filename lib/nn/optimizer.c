@@ -12,6 +12,7 @@ void optimizer_create(Optimizer *optimizer, const ParameterSet *set) {
         .beta2 = 0.999,
         .epsilon = 1e-8,
         .steps = memory_need(set->count, sizeof(uint64_t)),
+        .moves = memory_need(set->count, sizeof(AdamW)),
         .backend = backend,
         .scratch = arena_create_from((ArenaSource){backend->memory->take, backend->memory->release}),
     };
@@ -19,6 +20,7 @@ void optimizer_create(Optimizer *optimizer, const ParameterSet *set) {
 
 void optimizer_free(Optimizer *optimizer) {
     free(optimizer->steps);
+    free(optimizer->moves);
     arena_destroy(optimizer->scratch);
     *optimizer = (Optimizer){0};
 }
@@ -53,50 +55,49 @@ void optimizer_settle(Optimizer *optimizer, ParameterSet *set) {
         if (set->list[i]->row_updates) settle(optimizer, set->list[i]);
 }
 
-static void move_rows(Optimizer *optimizer, Parameter *parameter, AdamW step) {
+/* Brings the rows that are moved to where steps without a gradient would have; the move is theirs then. */
+static void choose_moved_rows(Optimizer *optimizer, Parameter *parameter, AdamW *step) {
     RowUpdates *updates = parameter->row_updates;
-    if (updates->moves && updates->last.keep != step.keep) settle(optimizer, parameter);
+    if (updates->moves && updates->last.keep != step->keep) settle(optimizer, parameter);
     const RowChoice choice = choose_touched(optimizer, parameter);
     row_updates_catch_up(updates, choice, parameter_row_table(parameter), optimizer->backend,
                          optimizer->scratch);
-    step.rows = choice.uploaded;
-    step.columns = parameter->columns;
-    step.count = choice.count * parameter->columns;
-    optimizer->backend->optimizer->adamw(&step);
-    row_updates_move(updates, choice, &step);
+    step->rows = choice.uploaded;
+    step->columns = parameter->columns;
+    step->count = choice.count * parameter->columns;
+    row_updates_move(updates, choice, step);
 }
 
-static void add_squares_of_rows(Optimizer *optimizer, Parameter *parameter, double *total) {
-    const Backend *backend = optimizer->backend;
-    const ArenaMark mark = arena_mark(optimizer->scratch);
+/* The gradient of the rows that have one. */
+static FloatArray gather_touched(Optimizer *optimizer, Parameter *parameter) {
     const RowChoice choice = choose_touched(optimizer, parameter);
     const size_t count = choice.count * parameter->columns;
     float *gathered = arena_take(optimizer->scratch, count, sizeof *gathered);
-    backend->rows->gather(choice.count, parameter->columns, parameter->gradient, choice.uploaded, gathered);
-    backend->optimizer->sum_of_squares(count, gathered, total, optimizer->scratch);
-    arena_rewind(optimizer->scratch, mark);
+    optimizer->backend->rows->gather(choice.count, parameter->columns, parameter->gradient, choice.uploaded,
+                                     gathered);
+    return (FloatArray){count, gathered};
 }
 
 /* ---- A step ---- */
 
-/* What all gradients are multiplied with, in the backend's memory; *norm is theirs after `scale`. */
-static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double scale, double clip,
-                          double *norm) {
+/* What all gradients are multiplied with, in the backend's memory. */
+static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double scale, double clip) {
     const Backend *backend = optimizer->backend;
     double *total = arena_take(optimizer->scratch, 1, sizeof *total);
     float *factor = arena_take(optimizer->scratch, 1, sizeof *factor);
-    backend->memory->fill(2, 0, (float *)(void *)total);
+    FloatArray *gradients = memory_need(set->count, sizeof *gradients);
+    size_t count = 0;
     for (size_t i = 0; i < set->count; i++) {
         Parameter *parameter = set->list[i];
-        if (parameter->touched && parameter->row_updates)
-            add_squares_of_rows(optimizer, parameter, total);
-        else if (parameter->touched)
-            backend->optimizer->sum_of_squares(parameter->count, parameter->gradient, total,
-                                               optimizer->scratch);
+        if (parameter->touched)
+            gradients[count++] = parameter->row_updates ? gather_touched(optimizer, parameter)
+                                                        : (FloatArray){parameter->count, parameter->gradient};
     }
+    backend->optimizer->sum_of_squares(count, gradients, total, optimizer->scratch);
     backend->optimizer->clip(total, scale, clip, factor);
-    backend->memory->download(sizeof *norm, total, norm);
-    *norm = sqrt(*norm) * scale;
+    backend->memory->post(sizeof *total, total, &optimizer->total);
+    optimizer->scale = scale;
+    free(gradients);
     return factor;
 }
 
@@ -111,8 +112,8 @@ AdamW optimizer_move(const Optimizer *optimizer, float keep, float step_size, fl
                    .root = root};
 }
 
-static void move(Optimizer *optimizer, Parameter *parameter, uint64_t step, GroupRate rate,
-                 const float *factor) {
+static AdamW find_move(Optimizer *optimizer, Parameter *parameter, uint64_t step, GroupRate rate,
+                       const float *factor) {
     const double bias1 = 1 - pow(optimizer->beta1, (double)step);
     const double bias2 = 1 - pow(optimizer->beta2, (double)step);
     AdamW all = optimizer_move(optimizer, (float)(1 - rate.learning_rate * rate.weight_decay),
@@ -123,22 +124,25 @@ static void move(Optimizer *optimizer, Parameter *parameter, uint64_t step, Grou
     all.second = parameter->second_moment;
     all.gradient = parameter->gradient;
     all.factor = factor;
-    if (parameter->row_updates)
-        move_rows(optimizer, parameter, all);
-    else
-        optimizer->backend->optimizer->adamw(&all);
+    if (parameter->row_updates) choose_moved_rows(optimizer, parameter, &all);
     parameter_changed(parameter);
+    return all;
 }
 
-double optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT],
-                      double scale, double clip) {
-    double norm;
+double optimizer_norm(const Optimizer *optimizer) {
+    return sqrt(optimizer->total) * optimizer->scale;
+}
+
+void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT], double scale,
+                    double clip) {
     arena_reset(optimizer->scratch);
-    const float *factor = find_factor(optimizer, set, scale, clip, &norm);
-    for (size_t i = 0; isfinite(norm) && i < set->count; i++) {
+    const float *factor = find_factor(optimizer, set, scale, clip);
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++) {
         Parameter *parameter = set->list[i];
         if (parameter->touched)
-            move(optimizer, parameter, ++optimizer->steps[i], rates[parameter->group], factor);
+            optimizer->moves[count++] =
+                find_move(optimizer, parameter, ++optimizer->steps[i], rates[parameter->group], factor);
     }
-    return norm;
+    optimizer->backend->optimizer->adamw(count, optimizer->moves);
 }

@@ -13,7 +13,9 @@ typedef struct Optimizer {
     double beta1, beta2, epsilon;
     uint64_t *steps; /* by parameter: how often it was moved */
     const Backend *backend;
-    Arena *scratch; /* in the backend's memory */
+    AdamW *moves;        /* room for those of a step */
+    Arena *scratch;      /* in the backend's memory */
+    double total, scale; /* of the last step: the sum of the squares of the gradients, and what it scaled */
 } Optimizer;
 
 /* For a set that is in its backend's memory. */
@@ -22,10 +24,12 @@ void optimizer_free(Optimizer *optimizer);
 
 /* Moves every parameter that was touched since its gradients were cleared; the others are left alone, decay
  * included. The gradients are multiplied with `scale` first, and then, where `clip` is not 0 and their
- * Euclidean norm is above it, brought down to that norm. Returns the norm before that; one that is not finite
- * moves nothing. */
-double optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT],
-                      double scale, double clip);
+ * Euclidean norm is above it, brought down to that norm. A norm that is not finite moves nothing. */
+void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rates[GROUP_COUNT], double scale,
+                    double clip);
+
+/* The norm of the gradients of the last step, scaled, once what was posted is collected. */
+double optimizer_norm(const Optimizer *optimizer);
 
 /* A move with these factors and the optimizer's own, of nothing yet. */
 AdamW optimizer_move(const Optimizer *optimizer, float keep, float step_size, float root);

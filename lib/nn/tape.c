@@ -15,6 +15,7 @@ Tape *tape_create(const Backend *backend, bool recording) {
     tape->values = backend->is_host
                        ? arena_create()
                        : arena_create_from((ArenaSource){backend->memory->take, backend->memory->release});
+    tape->staging = backend->staging ? backend->staging->create() : NULL;
     tape->backend = backend;
     tape->recording = recording;
     return tape;
@@ -24,6 +25,7 @@ void tape_destroy(Tape *tape) {
     if (!tape) return;
     arena_destroy(tape->arena);
     arena_destroy(tape->values);
+    if (tape->staging) tape->backend->staging->destroy(tape->staging);
     free(tape->uploads);
     free(tape->nodes);
     free(tape->pieces);
@@ -33,6 +35,7 @@ void tape_destroy(Tape *tape) {
 void tape_reset(Tape *tape, uint64_t dropout_seed) {
     arena_reset(tape->arena);
     arena_reset(tape->values);
+    if (tape->staging) tape->backend->staging->restart(tape->staging);
     tape->upload_count = 0;
     tape->count = 0;
     tape->piece_count = 0;
@@ -56,11 +59,10 @@ void *tape_take(Tape *tape, size_t count, size_t size) {
 }
 
 const void *tape_upload(Tape *tape, const void *from, size_t bytes) {
-    if (!from || tape->backend->is_host) return from;
+    if (!from || !tape->staging) return from;
     for (size_t i = tape->upload_count; i-- > 0;)
         if (tape->uploads[i].from == from && tape->uploads[i].bytes >= bytes) return tape->uploads[i].to;
-    void *to = tape_take(tape, bytes, 1);
-    tape->backend->memory->upload(bytes, from, to);
+    const void *to = tape->backend->staging->add(tape->staging, bytes, from);
     tape->uploads =
         memory_grow(tape->uploads, &tape->upload_capacity, tape->upload_count + 1, sizeof *tape->uploads);
     tape->uploads[tape->upload_count++] = (Upload){from, to, bytes};
@@ -73,6 +75,10 @@ const uint32_t *tape_upload_rows(Tape *tape, const uint32_t *rows, size_t count)
 
 const size_t *tape_upload_offsets(Tape *tape, Segments segments) {
     return tape_upload(tape, segments.offsets, (segments.count + 1) * sizeof *segments.offsets);
+}
+
+void tape_send(Tape *tape) {
+    tape->backend->memory->send();
 }
 
 const float *tape_read(Tape *tape, const Tensor *tensor) {

@@ -41,8 +41,7 @@ typedef struct Piece {
 
 /* What was uploaded in this step. */
 typedef struct Upload {
-    const void *from;
-    void *to;
+    const void *from, *to;
     size_t bytes;
 } Upload;
 
@@ -56,6 +55,7 @@ struct Tape {
     Arena *arena;  /* the host's */
     Arena *values; /* the backend's */
     const Backend *backend;
+    Staging *staging; /* of what goes up; NULL: nothing has to */
     Upload *uploads;
     size_t upload_count, upload_capacity;
     TapeNode *nodes;
@@ -92,6 +92,9 @@ void *tape_take(Tape *tape, size_t count, size_t size);
 const void *tape_upload(Tape *tape, const void *from, size_t bytes);
 const uint32_t *tape_upload_rows(Tape *tape, const uint32_t *rows, size_t count);
 const size_t *tape_upload_offsets(Tape *tape, Segments segments);
+
+/* Lets what was called so far begin. What is uploaded before goes up in one piece. */
+void tape_send(Tape *tape);
 
 /* A tensor's values for the host, once all that makes them has been done. They live as long as the tensor. */
 const float *tape_read(Tape *tape, const Tensor *tensor);

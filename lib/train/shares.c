@@ -42,13 +42,12 @@ UserRows shares_inputs(const BatchShares *shares, const UserRows *all, Tape *tap
     return own;
 }
 
-void shares_losses(const Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS], const Tensor *total,
-                   double sums[OBJECTIVE_MOST_PARTS + 1]) {
-    const bool has_parts =
-        trainer->recommender->objective.count > 1; /* or else a card need not be waited for */
+void shares_losses(const Trainer *trainer, double sums[OBJECTIVE_MOST_PARTS + 1]) {
+    const StepReport *report = &trainer->report;
+    const bool has_parts = trainer->recommender->objective.count > 1;
     for (size_t i = 0; i < OBJECTIVE_MOST_PARTS; i++)
-        sums[i] = has_parts && losses[i] ? (double)*tape_read(trainer->tape, losses[i]) : NAN;
-    sums[OBJECTIVE_MOST_PARTS] = (double)*tape_read(trainer->tape, total);
+        sums[i] = has_parts && report->given[i] ? (double)report->losses[i] : NAN;
+    sums[OBJECTIVE_MOST_PARTS] = (double)report->losses[OBJECTIVE_MOST_PARTS];
     ranks_sum_doubles(trainer->options.ranks, OBJECTIVE_MOST_PARTS + 1, sums);
 }
 

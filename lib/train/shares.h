@@ -14,10 +14,9 @@ Segments shares_vectors(const BatchShares *shares, bool padding, Tape *tape);
 UserRows shares_inputs(const BatchShares *shares, const UserRows *all, Tape *tape);
 size_t shares_first_position(const BatchShares *shares, const UserRows *all);
 
-/* The losses of all parts of the objective, and their sum behind them, added up over the ranks; NAN where the
- * batch gave a part nothing, and for a part that is the only one. */
-void shares_losses(const Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS], const Tensor *total,
-                   double sums[OBJECTIVE_MOST_PARTS + 1]);
+/* The losses of the step's report, added up over the ranks: of all parts of the objective, and their sum
+ * behind them; NAN where the batch gave a part nothing, and for a part that is the only one. */
+void shares_losses(const Trainer *trainer, double sums[OBJECTIVE_MOST_PARTS + 1]);
 
 /* Makes the divergence that a rank found first that of all. */
 void shares_agree_on_divergence(Trainer *trainer);

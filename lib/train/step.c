@@ -128,42 +128,15 @@ static bool check_operators(Trainer *trainer) {
 }
 
 /* By the first part of the objective that is not finite. */
-static void diverge_by_loss(Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS],
-                            const double sums[OBJECTIVE_MOST_PARTS + 1]) {
+static void diverge_by_loss(Trainer *trainer, const double sums[OBJECTIVE_MOST_PARTS + 1]) {
     const ObjectiveParts *objective = &trainer->recommender->objective;
     for (size_t i = 0; i < objective->count; i++)
-        if (losses[i] && !isfinite(sums[i])) {
+        if (trainer->report.given[i] && !isfinite(sums[i])) {
             trainer_diverge(trainer, "the loss of step %" PRIu64 " (%s) is not finite", trainer->step,
                             objective->kinds[i]->name);
             return;
         }
     trainer_diverge(trainer, "the loss of step %" PRIu64 " is not finite", trainer->step);
-}
-
-bool step_run(Trainer *trainer, const Batch *batch, Error *error) {
-    const uint64_t seed = (uint64_t)trainer->recommender->settings.seed;
-    const uint64_t rank = (uint64_t)trainer->options.ranks->rank;
-    Tensor *losses[OBJECTIVE_MOST_PARTS] = {0};
-    double sums[OBJECTIVE_MOST_PARTS + 1];
-    if (!batch->step_count) return true;
-    const uint64_t dropout = random_hash(random_hash(seed, SEED_DROPOUT), trainer->step);
-    tape_reset(trainer->tape, rank ? random_hash(dropout, rank) : dropout);
-    numerics_begin(&trainer->numerics, batch);
-    Tensor *total = batch_losses(trainer, batch, losses);
-    if (!total) return true;
-    trainer->step++;
-    if (!check_operators(trainer)) return true;
-    shares_losses(trainer, losses, total, sums);
-    if (!isfinite(sums[OBJECTIVE_MOST_PARTS])) {
-        diverge_by_loss(trainer, losses, sums);
-        return true;
-    }
-    tape_backward(trainer->tape, total);
-    if (!check_operators(trainer)) return true;
-    trainer->state.loss_total += sums[OBJECTIVE_MOST_PARTS];
-    trainer->state.losses++;
-    trainer->state.waiting++;
-    return log_step(trainer, sums, error);
 }
 
 static void diverge_by_gradient(Trainer *trainer) {
@@ -178,22 +151,93 @@ static void diverge_by_gradient(Trainer *trainer) {
     trainer_diverge(trainer, "the gradient of %s at step %" PRIu64 " is not finite", name, trainer->step);
 }
 
-void step_update(Trainer *trainer, double factor) {
-    ParameterSet *set = trainer->recommender->parameters;
-    EpochState *state = &trainer->state;
-    GroupRate rates[GROUP_COUNT];
-    gradients_sum(trainer);
-    for (size_t i = 0; i < GROUP_COUNT; i++)
-        rates[i] = (GroupRate){trainer->rates[i].learning_rate * factor, trainer->rates[i].weight_decay};
-    const double norm = optimizer_step(&trainer->optimizer, set, rates, 1 / (double)state->waiting,
-                                       trainer->recommender->settings.clip);
+/* ---- What a step found out ---- */
+
+/* Lets the losses come. */
+static void post_losses(Trainer *trainer, Tensor *const losses[OBJECTIVE_MOST_PARTS], const Tensor *total) {
+    const MemoryKernels *memory = trainer->tape->backend->memory;
+    const bool has_parts = trainer->recommender->objective.count > 1;
+    StepReport *report = &trainer->report;
+    *report = (StepReport){.has_losses = true};
+    for (size_t i = 0; i < OBJECTIVE_MOST_PARTS; i++) {
+        report->given[i] = losses[i] != NULL;
+        if (losses[i] && has_parts) memory->post(sizeof(float), losses[i]->value, &report->losses[i]);
+    }
+    memory->post(sizeof(float), total->value, &report->losses[OBJECTIVE_MOST_PARTS]);
+}
+
+static bool settle_losses(Trainer *trainer, Error *error) {
+    double sums[OBJECTIVE_MOST_PARTS + 1];
+    shares_losses(trainer, sums);
+    trainer->report.has_losses = false;
+    if (!isfinite(sums[OBJECTIVE_MOST_PARTS])) {
+        diverge_by_loss(trainer, sums);
+        return true;
+    }
+    trainer->state.loss_total += sums[OBJECTIVE_MOST_PARTS];
+    trainer->state.losses++;
+    return log_step(trainer, sums, error);
+}
+
+static void settle_norm(Trainer *trainer) {
+    const double norm = optimizer_norm(&trainer->optimizer);
+    trainer->report.has_norm = false;
     if (!isfinite(norm)) {
         diverge_by_gradient(trainer);
         return;
     }
-    parameter_set_clear_gradients(set);
-    state->waiting = 0;
-    state->norm_total += norm;
-    state->updates++;
+    trainer->state.norm_total += norm;
+    trainer->state.updates++;
+}
+
+bool step_settle(Trainer *trainer, Error *error) {
+    const StepReport *report = &trainer->report;
+    if (!report->has_losses && !report->has_norm) return true;
+    trainer->tape->backend->memory->collect();
+    if (report->has_losses && !settle_losses(trainer, error)) return false;
+    if (report->has_norm && !*trainer->divergence) settle_norm(trainer);
+    return true;
+}
+
+/* Where nothing need be waited for. */
+static bool settle_on_host(Trainer *trainer, Error *error) {
+    return !trainer->tape->backend->is_host || step_settle(trainer, error);
+}
+
+/* ---- The step ---- */
+
+bool step_run(Trainer *trainer, const Batch *batch, Error *error) {
+    const uint64_t seed = (uint64_t)trainer->recommender->settings.seed;
+    const uint64_t rank = (uint64_t)trainer->options.ranks->rank;
+    Tensor *losses[OBJECTIVE_MOST_PARTS] = {0};
+    if (!batch->step_count) return true;
+    const uint64_t dropout = random_hash(random_hash(seed, SEED_DROPOUT), trainer->step);
+    tape_reset(trainer->tape, rank ? random_hash(dropout, rank) : dropout);
+    numerics_begin(&trainer->numerics, batch);
+    Tensor *total = batch_losses(trainer, batch, losses);
+    if (!total) return true;
+    tape_send(trainer->tape);
+    if (!step_settle(trainer, error)) return false; /* of the step before */
+    if (*trainer->divergence) return true;
+    trainer->step++;
+    if (!check_operators(trainer)) return true;
+    post_losses(trainer, losses, total);
+    if (!trainer->state.waiting) parameter_set_clear_gradients(trainer->recommender->parameters);
+    tape_backward(trainer->tape, total);
+    if (!check_operators(trainer)) return true;
+    trainer->state.waiting++;
+    return settle_on_host(trainer, error);
+}
+
+bool step_update(Trainer *trainer, double factor, Error *error) {
+    GroupRate rates[GROUP_COUNT];
+    gradients_sum(trainer);
+    for (size_t i = 0; i < GROUP_COUNT; i++)
+        rates[i] = (GroupRate){trainer->rates[i].learning_rate * factor, trainer->rates[i].weight_decay};
+    optimizer_step(&trainer->optimizer, trainer->recommender->parameters, rates,
+                   1 / (double)trainer->state.waiting, trainer->recommender->settings.clip);
+    trainer->report.has_norm = true;
+    trainer->state.waiting = 0;
     trainer->updates++;
+    return settle_on_host(trainer, error);
 }

@@ -137,6 +137,8 @@ static bool save_if_due(Trainer *trainer, Error *error) {
                         trainer->step - trainer->saved_step >= (uint64_t)options->checkpoint_every;
     const bool late = progress_clock() - trainer->saved_time >= CHECKPOINT_SECONDS;
     if (!interrupted && !enough && !ranks_any(options->ranks, late)) return true;
+    if (!step_settle(trainer, error)) return false;
+    if (*trainer->divergence) return true;
     if (!save(trainer, error)) return false;
     if (interrupted) end_interrupted(trainer);
     return true;
@@ -180,13 +182,13 @@ static bool train_batches(Trainer *trainer, const Batches *batches, Error *error
         if (!fine || *trainer->divergence) break;
         state->batch++;
         if (state->waiting && (state->waiting == accumulate || state->batch == count))
-            step_update(trainer, rate_factor(trainer, trainer->epoch, trainer->updates));
-        if (!*trainer->divergence) fine = save_if_due(trainer, error);
+            fine = step_update(trainer, rate_factor(trainer, trainer->epoch, trainer->updates), error);
+        if (fine && !*trainer->divergence) fine = save_if_due(trainer, error);
         progress_update(&trainer->progress, (uint64_t)trainer->epoch * count + state->batch);
     }
     for (int i = 0; i < 2; i++)
         batch_free(&pair[i]);
-    return fine;
+    return fine && (*trainer->divergence || step_settle(trainer, error));
 }
 
 static bool train_epoch(Trainer *trainer, Error *error) {

@@ -28,6 +28,13 @@ typedef struct EpochState {
     double loss_total, norm_total;     /* of the losses; of the gradients at the updates */
 } EpochState;
 
+/* What the last step found out; a card brings it while the next step begins. */
+typedef struct StepReport {
+    bool has_losses, has_norm;              /* that are still to be looked at */
+    bool given[OBJECTIVE_MOST_PARTS];       /* the batch gave this part a loss */
+    float losses[OBJECTIVE_MOST_PARTS + 1]; /* by part where there are several, and their sum behind them */
+} StepReport;
+
 /* The model that the training would end with now. */
 typedef struct KeptModel {
     int64_t epoch;  /* 0: none */
@@ -55,11 +62,12 @@ typedef struct Trainer {
     float *popularity; /* by item number */
     TrainingLog *log;
     ValidationPlan plan;
-    Numerics numerics;    /* looks at the tapes under check_numerics alone */
-    uint64_t step;        /* batches that gave a loss, in all epochs */
-    uint64_t updates;     /* of the parameters, in all epochs */
-    int64_t epoch;        /* epochs that are done */
-    EpochState state;     /* of the one under way */
+    Numerics numerics; /* looks at the tapes under check_numerics alone */
+    uint64_t step;     /* batches that gave a loss, in all epochs */
+    uint64_t updates;  /* of the parameters, in all epochs */
+    int64_t epoch;     /* epochs that are done */
+    EpochState state;  /* of the one under way, but for what `report` brings */
+    StepReport report;
     KeptModel best, last; /* `last` is kept under keep_last alone, `best` then without values */
     char divergence[512]; /* what was not finite first; empty: nothing */
     Progress progress;    /* over the batches of all epochs */

@@ -227,7 +227,10 @@ static void run_step(void *context) {
                                   .tokens = &tokens,
                                   .items = items,
                                   .hidden = recommender_users(recommender, step->tape, items, &step->inputs)};
-    tape_backward(step->tape, recommender->objective.kinds[0]->loss(NULL, step->tape, &input));
+    Tensor *loss = recommender->objective.kinds[0]->loss(NULL, step->tape, &input);
+    tape_send(step->tape);
+    products->memory->collect(); /* of the step before, as in training */
+    tape_backward(step->tape, loss);
     optimizer_step(&step->optimizer, recommender->parameters, rates, 1, 0);
     parameter_set_clear_gradients(recommender->parameters);
 }

@@ -706,25 +706,47 @@ static void test_scores(void) {
 
 /* ---- The optimizer ---- */
 
+/* Arrays of very different lengths, one behind the other. */
+enum { LENGTHS = 70 };
+
+static size_t length_of(const Run *run, size_t i) {
+    return i == 3 ? run->rows : i * 7 % 5 * run->rows / 100;
+}
+
+static size_t all_lengths(const Run *run) {
+    size_t all = 0;
+    for (size_t i = 0; i < LENGTHS; i++)
+        all += length_of(run, i);
+    return all;
+}
+
 static void call_adamw(Run *run) {
-    const size_t count = run->rows;
+    const size_t count = all_lengths(run);
     float *second = floats(run, count), *factor = floats(run, 1);
     run->backend->memory->fill(count, 0.7f, second);
-    const AdamW step = {.count = count,
-                        .value = floats(run, count),
-                        .first = floats(run, count),
-                        .second = second,
-                        .gradient = floats(run, count),
-                        .factor = factor,
-                        .beta1 = 0.9f,
-                        .rest1 = 0.1f,
-                        .beta2 = 0.999f,
-                        .rest2 = 0.001f,
-                        .epsilon = 1e-3f,
-                        .keep = 0.99f,
-                        .step_size = 0.01f,
-                        .root = 3};
-    run->backend->optimizer->adamw(&step);
+    if (chosen(run, 0)) run->backend->memory->fill(1, NAN, factor);
+    AdamW step = {.value = floats(run, count),
+                  .first = floats(run, count),
+                  .second = second,
+                  .gradient = floats(run, count),
+                  .factor = factor,
+                  .beta1 = 0.9f,
+                  .rest1 = 0.1f,
+                  .beta2 = 0.999f,
+                  .rest2 = 0.001f,
+                  .epsilon = 1e-3f,
+                  .keep = 0.99f,
+                  .step_size = 0.01f,
+                  .root = 3};
+    AdamW steps[LENGTHS];
+    for (size_t i = 0; i < LENGTHS; i++) {
+        step.count = length_of(run, i);
+        step.step_size *= 1.1f;
+        steps[i] = step;
+        step.value += step.count, step.first += step.count, step.second += step.count;
+        step.gradient += step.count;
+    }
+    run->backend->optimizer->adamw(LENGTHS, steps);
 }
 
 /* Some rows of a table, or with option 0 all: a step, and what steps without a gradient do. */
@@ -753,20 +775,29 @@ static void call_rows_of_adamw(Run *run) {
                   .keep = 0.99f,
                   .step_size = 0.01f,
                   .root = 3};
-    run->backend->optimizer->adamw(&step);
+    run->backend->optimizer->adamw(1, &step);
     run->backend->optimizer->catch_up(&step, (const OwedMoves *)(const void *)floats(run, 4 * count));
     if (!chosen(run, 0)) run->backend->rows->fill(count, columns, rows, 0.5f, (float *)step.gradient);
 }
 
 static void call_norm(Run *run) {
-    float *values = floats(run, run->rows), *factor = floats(run, 1);
+    const float *values = floats(run, all_lengths(run));
+    float *factor = floats(run, 1);
     double *total = doubles(run, 1);
-    run->backend->optimizer->sum_of_squares(run->rows, values, total, run->scratch);
+    FloatArray arrays[LENGTHS];
+    for (size_t i = 0; i < LENGTHS; i++) {
+        arrays[i] = (FloatArray){length_of(run, i), values};
+        values += arrays[i].count;
+    }
+    run->backend->optimizer->sum_of_squares(LENGTHS, arrays, total, run->scratch);
     run->backend->optimizer->clip(total, 0.5, chosen(run, 0) ? 2.0 : 0, factor);
+    if (run->rows) run->backend->memory->fill(1, INFINITY, (float *)values - 1);
+    run->backend->optimizer->sum_of_squares(LENGTHS, arrays, total, run->scratch);
+    run->backend->optimizer->clip(total, 0.5, chosen(run, 0) ? 2.0 : 0, floats(run, 1));
 }
 
 static void test_optimizer(void) {
-    compare(call_adamw, 0, SIZES(0, 1, 257, 70000), WIDTHS(1));
+    compare(call_adamw, 1, SIZES(0, 1, 257, 70000), WIDTHS(1));
     compare(call_rows_of_adamw, 1, SIZES(0, 1, 2, 33, 257), WIDTHS(1, 17, 64, 257));
     compare(call_norm, 1, SIZES(0, 1, 257, 4096, 4097, 70000), WIDTHS(1));
 }

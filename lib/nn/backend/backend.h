@@ -24,7 +24,29 @@ typedef struct MemoryKernels {
 
     /* To the host; waits until all that was called before has been done. */
     void (*download)(size_t bytes, const void *from, void *to);
+
+    /* Lets what was called before begin: what reads staged bytes may wait for more of them. */
+    void (*send)(void);
+
+    /* To the host, a few bytes, which are there after the next `collect`; that waits for what was called
+     * before the last `post` alone. */
+    void (*post)(size_t bytes, const void *from, void *to);
+    void (*collect)(void);
 } MemoryKernels;
+
+/* Bytes of the host for the kernels of a step, which go to the backend's memory together. */
+typedef struct Staging Staging;
+
+typedef struct StagingKernels {
+    Staging *(*create)(void);
+    void (*destroy)(Staging *staging);
+
+    /* Kernels that are called from here on read nothing that was added before. */
+    void (*restart)(Staging *staging);
+
+    /* Where the bytes are for the kernels that are called next; `from` may be changed once it returns. */
+    const void *(*add)(Staging *staging, size_t bytes, const void *from);
+} StagingKernels;
 
 typedef struct Backend {
     const char *name;
@@ -40,6 +62,7 @@ typedef struct Backend {
     void (*release_packing)(Packing *packing);
 
     const MemoryKernels *memory;
+    const StagingKernels *staging; /* NULL where its memory is the host's */
     const ElementKernels *elements;
     const ColumnKernels *columns;
     const RowKernels *rows;

@@ -378,7 +378,8 @@ typedef struct ScoreKernels {
 
 /* One step of AdamW with g = *factor · gradient:
  *     first = beta1·first + rest1·g, second = beta2·second + rest2·g²,
- *     value = keep·value − step_size·first / (√second·root + epsilon). */
+ *     value = keep·value − step_size·first / (√second·root + epsilon);
+ * none where *factor is NaN. */
 typedef struct AdamW {
     size_t count;
     const uint32_t *rows; /* NULL: of all values; else of these rows of so many columns, count in all */
@@ -397,18 +398,25 @@ typedef struct OwedMoves {
     float keep, step_size, first, second;
 } OwedMoves;
 
+typedef struct FloatArray {
+    size_t count;
+    const float *values;
+} FloatArray;
+
 typedef struct OptimizerKernels {
-    void (*adamw)(const AdamW *step);
+    /* Takes these steps, each of other values. */
+    void (*adamw)(size_t count, const AdamW *steps);
 
     /* For row i (of step's rows, or of all where those are NULL), with owed[i] in the backend's memory,
      * columns at a time: value = keep·value − step_size·first / (√second·root + epsilon), then first and
      * second times theirs. Of `step` the gradient and the factors that owed[i] has are not read. */
     void (*catch_up)(const AdamW *step, const OwedMoves *owed);
 
-    /* *total += Σ values², in double. */
-    void (*sum_of_squares)(size_t count, const float *values, double *total, Arena *scratch);
+    /* *total = Σ values² of all arrays, in double. */
+    void (*sum_of_squares)(size_t count, const FloatArray *arrays, double *total, Arena *scratch);
 
-    /* *factor = scale, or clip / √*total where scale · √*total is above clip > 0. */
+    /* *factor = scale, or clip / √*total where scale · √*total is above clip > 0; NaN where *total is not
+     * finite. */
     void (*clip)(const double *total, double scale, double clip, float *factor);
 } OptimizerKernels;
 

@@ -4,6 +4,7 @@
 typedef struct Embedding {
     Tensor *base, *y;
     EmbeddingRows tables[EMBEDDING_SUM_MOST];
+    TargetLists targets[EMBEDDING_SUM_MOST]; /* by table: its rows that take a gradient */
     size_t table_count;
 } Embedding;
 
@@ -18,13 +19,13 @@ static void catch_up(Tape *tape, const EmbeddingRows *rows, size_t count) {
     row_updates_catch_up(updates, choice, parameter_row_table(table), tape->backend, tape->values);
 }
 
-static void table_backward(Tape *tape, const EmbeddingRows *rows, const Tensor *y) {
+static void table_backward(Tape *tape, const EmbeddingRows *rows, const TargetLists *targets,
+                           const Tensor *y) {
     Parameter *table = rows->table;
     if (rows->rows) {
-        const TargetLists targets = row_lists_create(tape, rows->rows, y->rows, rows->padding);
-        tape->backend->rows->scatter_add(y->columns, y->gradient, &targets.lists,
+        tape->backend->rows->scatter_add(y->columns, y->gradient, &targets->lists,
                                          parameter_gradient(table, tape->backend), tape->values);
-        parameter_touch_rows(table, targets.targets, targets.lists.count);
+        parameter_touch_rows(table, targets->targets, targets->lists.count);
     } else if ((int64_t)rows->row != rows->padding) {
         tape->backend->columns->sums(y->rows, y->columns, y->gradient,
                                      parameter_gradient(table, tape->backend) + rows->row * y->columns,
@@ -39,7 +40,7 @@ static void embedding_sum_backward(Tape *tape, void *context) {
     if (e->base && e->base->needs_gradient)
         tape->backend->elements->add(count, e->y->gradient, tape_gradient(tape, e->base));
     for (size_t t = 0; t < e->table_count; t++)
-        if (e->tables[t].table->trainable) table_backward(tape, &e->tables[t], e->y);
+        if (e->tables[t].table->trainable) table_backward(tape, &e->tables[t], &e->targets[t], e->y);
 }
 
 Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, size_t table_count,
@@ -58,6 +59,9 @@ Tensor *embedding_sum(Tape *tape, Tensor *base, const EmbeddingRows *tables, siz
     e->y = tape_tensor(tape, count, columns, needs);
     sum.y = e->y->value;
     tape->backend->rows->embedding_sum(&sum);
+    for (size_t t = 0; e->y->needs_gradient && t < table_count; t++)
+        if (tables[t].table->trainable && tables[t].rows)
+            e->targets[t] = row_lists_create(tape, tables[t].rows, count, tables[t].padding);
     tape_record(tape, e->y, embedding_sum_backward, e);
     return e->y;
 }

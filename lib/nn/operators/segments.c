@@ -5,6 +5,7 @@ typedef struct JoinSegments {
     Tensor *a, *b, *y;
     Parameter *row;                      /* prepend_row: takes the place of a */
     const size_t *a_offsets, *b_offsets; /* uploaded; a_offsets is NULL for prepend_row */
+    const size_t *joined_offsets;        /* uploaded for prepend_row */
     Segments joined;
 } JoinSegments;
 
@@ -21,10 +22,9 @@ static float *wanted_gradient(Tape *tape, Tensor *x) {
 /* The gradient of a row that stands before each segment: the sum of what their first rows got. */
 static void row_backward(Tape *tape, const JoinSegments *join) {
     const size_t segments = join->joined.count, columns = join->y->columns;
-    const size_t *offsets = tape_upload_offsets(tape, join->joined);
     const ArenaMark mark = arena_mark(tape->values);
     float *firsts = tape_take(tape, segments * columns, sizeof *firsts);
-    tape->backend->segments->first(segments, columns, join->y->gradient, offsets, firsts);
+    tape->backend->segments->first(segments, columns, join->y->gradient, join->joined_offsets, firsts);
     tape->backend->columns->sums(segments, columns, firsts, parameter_gradient(join->row, tape->backend),
                                  tape->values);
     arena_rewind(tape->values, mark);
@@ -70,7 +70,8 @@ Tensor *prepend_row(Tape *tape, Parameter *row, Tensor *x, Segments segments, Se
     *longer = (Segments){count, offsets};
     return join(tape, row->value, row->trainable,
                 TAPE_CONTEXT(tape, JoinSegments, .row = row, .b = x,
-                             .b_offsets = tape_upload_offsets(tape, segments), .joined = *longer));
+                             .b_offsets = tape_upload_offsets(tape, segments),
+                             .joined_offsets = tape_upload_offsets(tape, *longer), .joined = *longer));
 }
 
 static void segment_mean_backward(Tape *tape, void *context) {

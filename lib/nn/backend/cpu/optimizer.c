@@ -16,15 +16,21 @@ static inline void move(const AdamW *step, float factor, size_t first_value, siz
     }
 }
 
-static void adamw(const AdamW *step) {
+static void move_all(const AdamW *step) {
     enum { PIECE = 4096 };
     const float factor = *step->factor;
+    if (isnan(factor)) return;
     const size_t columns = step->rows ? step->columns : PIECE;
 #pragma omp parallel for schedule(static) if (step->count > PARALLEL_ELEMENTS)
     for (size_t first = 0; first < step->count; first += columns) {
         const size_t start = step->rows ? step->rows[first / columns] * columns : first;
         move(step, factor, start, start + smaller(columns, step->count - first));
     }
+}
+
+static void adamw(size_t count, const AdamW *steps) {
+    for (size_t i = 0; i < count; i++)
+        move_all(&steps[i]);
 }
 
 static void catch_up_row(const AdamW *step, const OwedMoves *owed, size_t start) {
@@ -46,7 +52,7 @@ static void catch_up(const AdamW *step, const OwedMoves *owed) {
         catch_up_row(step, &owed[i], (step->rows ? step->rows[i] : i) * step->columns);
 }
 
-static void sum_of_squares(size_t count, const float *values, double *total, Arena *scratch) {
+static void add_squares(size_t count, const float *values, double *total, Arena *scratch) {
     const size_t pieces = (count + PARALLEL_ELEMENTS - 1) / PARALLEL_ELEMENTS;
     const ArenaMark mark = arena_mark(scratch);
     double *sums = arena_take(scratch, pieces, sizeof *sums);
@@ -64,9 +70,17 @@ static void sum_of_squares(size_t count, const float *values, double *total, Are
     arena_rewind(scratch, mark);
 }
 
+static void sum_of_squares(size_t count, const FloatArray *arrays, double *total, Arena *scratch) {
+    *total = 0;
+    for (size_t i = 0; i < count; i++)
+        add_squares(arrays[i].count, arrays[i].values, total, scratch);
+}
+
 static void clip(const double *total, double scale, double clip_at, float *factor) {
     const double norm = sqrt(*total) * scale;
-    *factor = (float)(clip_at > 0 && norm > clip_at ? scale * (clip_at / norm) : scale);
+    *factor = !isfinite(norm)                 ? NAN
+              : clip_at > 0 && norm > clip_at ? (float)(scale * (clip_at / norm))
+                                              : (float)scale;
 }
 
 const OptimizerKernels cpu_optimizer = {adamw, catch_up, sum_of_squares, clip};

@@ -15,6 +15,7 @@ static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmu
             matmul,
             cuda_release_packing,
             &cuda_memory,
+            &cuda_staging,
             &cuda_elements,
             &cuda_columns,
             &cuda_rows,

@@ -2,6 +2,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <vector>
 
 typedef struct Device {
     void (*give_up)(const char *message);
@@ -77,9 +78,9 @@ size_t device_blocks() {
     return device.blocks;
 }
 
-void *device_take(size_t bytes) {
+void *device_take(size_t bytes, cudaStream_t stream) {
     void *memory = nullptr;
-    const cudaError_t result = bytes ? cudaMallocAsync(&memory, bytes, device.stream) : cudaSuccess;
+    const cudaError_t result = bytes ? cudaMallocAsync(&memory, bytes, stream) : cudaSuccess;
     if (result == cudaErrorMemoryAllocation) {
         size_t left = 0, total = 0;
         cudaMemGetInfo(&left, &total);
@@ -92,8 +93,49 @@ void *device_take(size_t bytes) {
     return memory;
 }
 
+void *device_take(size_t bytes) {
+    return device_take(bytes, device.stream);
+}
+
 void device_release(void *memory) {
-    if (memory) device_check(cudaFreeAsync(memory, device.stream), "cudaFreeAsync");
+    if (memory) device_queue([=] { device_check(cudaFreeAsync(memory, device.stream), "cudaFreeAsync"); });
+}
+
+/* ---- Commands that are held ---- */
+
+typedef struct Held {
+    void (*deliver)(void *context); /* NULL: none are */
+    void *context;
+    std::vector<std::function<void()>> commands;
+} Held;
+
+static Held &held() {
+    static Held *all = new Held(); /* as long as the program */
+    return *all;
+}
+
+bool device_holds() {
+    return held().deliver;
+}
+
+void device_keep(std::function<void()> command) {
+    held().commands.push_back(std::move(command));
+}
+
+void device_hold(void (*deliver)(void *context), void *context) {
+    if (device_holds() && held().context != context) device_send();
+    held().deliver = deliver;
+    held().context = context;
+}
+
+void device_send() {
+    if (!device_holds()) return;
+    void (*deliver)(void *context) = held().deliver;
+    held().deliver = nullptr;
+    deliver(held().context);
+    for (const std::function<void()> &command : held().commands)
+        command();
+    held().commands.clear();
 }
 
 void *device_room(size_t bytes) {

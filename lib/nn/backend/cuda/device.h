@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <type_traits>
 
 /* Makes a card, counted from 0, the one that is computed on; give_up is what ends the program with a message.
@@ -23,9 +24,30 @@ cudaStream_t device_stream();
 /* Room for the inside of one call of a kernel of the backend; the next call has the same. */
 void *device_room(size_t bytes);
 
-/* Memory of the card, aligned to 256 bytes, and its end; both take their turn in the stream. */
+/* Memory of the card, aligned to 256 bytes, for what is queued in a stream. */
+void *device_take(size_t bytes, cudaStream_t stream);
 void *device_take(size_t bytes);
+
+/* Its end, for what is queued from here on. */
 void device_release(void *memory);
+
+/* ---- Commands: what is queued in the stream, in the order of the calls ---- */
+
+/* From here on commands are held on the host, until device_send sends them to the card; before them it calls
+ * deliver(context), once. So what they read of the host's goes up in one piece. */
+void device_hold(void (*deliver)(void *context), void *context);
+void device_send();
+
+bool device_holds();
+void device_keep(std::function<void()> command);
+
+/* Calls the command now, or when it is sent. */
+template <typename Command> static inline void device_queue(Command command) {
+    if (device_holds())
+        device_keep(command);
+    else
+        command();
+}
 
 /* Blocks that keep the whole card busy. */
 size_t device_blocks();
@@ -47,12 +69,14 @@ static inline dim3 grid_of(size_t x, size_t y = 1, size_t z = 1) {
 template <typename... Parameters>
 static inline void launch(dim3 blocks, dim3 threads, size_t shared, void (*kernel)(Parameters...),
                           typename std::common_type<Parameters>::type... arguments) {
-    cudaLaunchConfig_t config = {};
-    config.gridDim = blocks;
-    config.blockDim = threads;
-    config.dynamicSmemBytes = shared;
-    config.stream = device_stream();
-    device_check(cudaLaunchKernelEx(&config, kernel, arguments...), "cudaLaunchKernelEx");
+    device_queue([=] {
+        cudaLaunchConfig_t config = {};
+        config.gridDim = blocks;
+        config.blockDim = threads;
+        config.dynamicSmemBytes = shared;
+        config.stream = device_stream();
+        device_check(cudaLaunchKernelEx(&config, kernel, arguments...), "cudaLaunchKernelEx");
+    });
 }
 
 /* ---- Loops: what is done to each is a lambda [=] __device__ ---- */
@@ -60,7 +84,8 @@ static inline void launch(dim3 blocks, dim3 threads, size_t shared, void (*kerne
 enum { WARP = 32, BLOCK = 256, WARPS = BLOCK / WARP };
 
 template <typename Function>
-__global__ void __launch_bounds__(BLOCK) each_kernel(size_t count, Function function) {
+__global__ void __launch_bounds__(BLOCK)
+    each_kernel(size_t count, const __grid_constant__ Function function) {
     const size_t step = static_cast<size_t>(gridDim.x) * BLOCK;
     for (size_t i = static_cast<size_t>(blockIdx.x) * BLOCK + threadIdx.x; i < count; i += step)
         function(i);
@@ -74,7 +99,8 @@ template <typename Function> static inline void each(size_t count, Function func
 }
 
 template <typename Function>
-__global__ void __launch_bounds__(BLOCK) each_cell_kernel(size_t rows, size_t columns, Function function) {
+__global__ void __launch_bounds__(BLOCK)
+    each_cell_kernel(size_t rows, size_t columns, const __grid_constant__ Function function) {
     for (size_t i = static_cast<size_t>(blockIdx.y) * WARPS + threadIdx.y; i < rows;
          i += static_cast<size_t>(gridDim.y) * WARPS)
         for (size_t j = static_cast<size_t>(blockIdx.x) * WARP + threadIdx.x; j < columns;
@@ -92,7 +118,8 @@ template <typename Function> static inline void each_cell(size_t rows, size_t co
 }
 
 template <typename Function>
-__global__ void __launch_bounds__(BLOCK) each_row_kernel(size_t rows, Function function) {
+__global__ void __launch_bounds__(BLOCK)
+    each_row_kernel(size_t rows, const __grid_constant__ Function function) {
     for (size_t i = static_cast<size_t>(blockIdx.x) * WARPS + threadIdx.x / WARP; i < rows;
          i += static_cast<size_t>(gridDim.x) * WARPS)
         function(i, threadIdx.x % WARP);
@@ -106,7 +133,8 @@ template <typename Function> static inline void each_row(size_t rows, Function f
 }
 
 template <typename Function>
-__global__ void __launch_bounds__(BLOCK) each_block_kernel(size_t rows, Function function) {
+__global__ void __launch_bounds__(BLOCK)
+    each_block_kernel(size_t rows, const __grid_constant__ Function function) {
     for (size_t i = blockIdx.x; i < rows; i += gridDim.x)
         function(i);
 }

@@ -188,7 +188,7 @@ static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix 
     if (!m || !n) return;
     if (k) {
         if (bf16 && a.rounded) b.rounded = find_rounded(k, n, b);
-        multiply(bf16 && a.rounded && b.rounded, m, n, k, a, b, beta, c, c_stride);
+        device_queue([=] { multiply(bf16 && a.rounded && b.rounded, m, n, k, a, b, beta, c, c_stride); });
     } else if (beta == 0.0f) {
         each_cell(m, n, [=] __device__(size_t i, size_t j) { c[i * c_stride + j] = 0; });
     }

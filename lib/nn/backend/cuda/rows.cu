@@ -122,4 +122,5 @@ static void cut_patches(size_t images, size_t channels, size_t size, size_t patc
     });
 }
 
-const RowKernels cuda_rows = {gather, scatter_add, fill, embedding_sum, normalise, normalise_backward, cut_patches};
+const RowKernels cuda_rows = {gather,    scatter_add,        fill,       embedding_sum,
+                              normalise, normalise_backward, cut_patches};

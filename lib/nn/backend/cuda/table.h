@@ -5,6 +5,7 @@
 #include "nn/backend/backend.h"
 
 extern const MemoryKernels cuda_memory;
+extern const StagingKernels cuda_staging;
 extern const ElementKernels cuda_elements;
 extern const ColumnKernels cuda_columns;
 extern const RowKernels cuda_rows;

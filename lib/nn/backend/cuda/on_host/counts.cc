@@ -3,16 +3,23 @@
 #include <cstdio>
 #include <cstdlib>
 
+static void print_count(const char *name, uint64_t count) {
+    std::fprintf(stderr, "\"%s\": %llu, ", name, static_cast<unsigned long long>(count));
+}
+
 static void print_counts() {
     const Counts &c = counts();
-    std::fprintf(
-        stderr,
-        "{\"launches\": %llu, \"products\": %llu, \"waits\": %llu, \"uploaded\": %llu, \"downloaded\": %llu, "
-        "\"copied\": %llu, \"gflop\": %.6g, \"product_bytes\": %.9g}\n",
-        static_cast<unsigned long long>(c.launches), static_cast<unsigned long long>(c.products),
-        static_cast<unsigned long long>(c.waits), static_cast<unsigned long long>(c.uploaded),
-        static_cast<unsigned long long>(c.downloaded), static_cast<unsigned long long>(c.copied),
-        c.operations * 1e-9, c.product_bytes);
+    std::fprintf(stderr, "{");
+    print_count("launches", c.launches);
+    print_count("products", c.products);
+    print_count("waits", c.waits);
+    print_count("uploads", c.up.calls);
+    print_count("uploaded", c.up.bytes);
+    print_count("downloads", c.down.calls);
+    print_count("downloaded", c.down.bytes);
+    print_count("copies", c.within.calls);
+    print_count("copied", c.within.bytes);
+    std::fprintf(stderr, "\"gflop\": %.6g, \"product_bytes\": %.9g}\n", c.operations * 1e-9, c.product_bytes);
 }
 
 Counts &counts() {

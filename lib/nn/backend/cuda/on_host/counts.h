@@ -5,11 +5,15 @@
 
 #include <cstdint>
 
+struct Transfers {
+    uint64_t calls, bytes;
+};
+
 struct Counts {
-    uint64_t launches, products;           /* of kernels; of matrices, each a launch more */
-    uint64_t waits;                        /* of the host for the card */
-    uint64_t uploaded, downloaded, copied; /* bytes */
-    double operations, product_bytes;      /* of the products */
+    uint64_t launches, products;      /* of kernels; of matrices, each a launch more */
+    uint64_t waits;                   /* of the host for the card */
+    Transfers up, down, within;       /* to the card, to the host, from one place of the card to another */
+    double operations, product_bytes; /* of the products */
 };
 
 Counts &counts();

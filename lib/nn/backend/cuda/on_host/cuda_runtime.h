@@ -18,9 +18,13 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(bytes) alignas(bytes)
 /* In a function this is a static: one for each of the host's threads, which run a block each. */
 #define __shared__ thread_local
+
+using std::isfinite;
+using std::isnan;
 
 struct alignas(16) float4 {
     float x, y, z, w;
@@ -89,7 +93,8 @@ enum cudaError_t {
     cudaErrorMemoryAllocation = 2,
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
-    cudaErrorInvalidDevice = 101
+    cudaErrorInvalidDevice = 101,
+    cudaErrorNotReady = 600
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
@@ -152,9 +157,11 @@ static inline cudaError_t cudaFreeHost(void *memory) {
 
 static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                                           cudaStream_t) {
-    *(kind == cudaMemcpyHostToDevice   ? &counts().uploaded
-      : kind == cudaMemcpyDeviceToHost ? &counts().downloaded
-                                       : &counts().copied) += bytes;
+    Transfers &transfers = kind == cudaMemcpyHostToDevice   ? counts().up
+                           : kind == cudaMemcpyDeviceToHost ? counts().down
+                                                            : counts().within;
+    transfers.calls++;
+    transfers.bytes += bytes;
     if (bytes) memmove(to, from, bytes);
     return cudaSuccess;
 }
@@ -182,7 +189,16 @@ static inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
     return cudaSuccess;
 }
 
+static inline cudaError_t cudaEventDestroy(cudaEvent_t) {
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaEventQuery(cudaEvent_t) {
+    return cudaSuccess;
+}
+
 static inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+    counts().waits++;
     return cudaSuccess;
 }
 
