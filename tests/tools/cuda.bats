@@ -108,6 +108,15 @@ END
     refuses "no device 'cuda:x'" -- pm-encode-text --device cuda:x --encoder text-encoder.pmt tokens.pmt
 }
 
+@test "where the card's memory ends, it is said what was asked for and what takes less, and nothing is left" {
+    [ "$device" = cuda-on-host ] || skip "a card has as much as it has"
+    export PM_CUDA_MEMORY=4
+    refuses 'the card has no ' 'of its 4 MiB' '--batch-size' -- train --device cuda-on-host -o out.pmt
+    PM_CUDA_MEMORY=1 refuses 'of its 1 MiB' '--compute bf16' -- \
+        pm-encode-image -q --device cuda-on-host --encoder image-encoder.pmt -o out.pmt images.lmdb
+    PM_CUDA_MEMORY=60 train --device cuda-on-host -o out-enough.pmt
+}
+
 @test "a plug-in of another build is refused" {
     mkdir -p out/bin out/lib
     cp "$(command -v pm-encode-text)" out/bin

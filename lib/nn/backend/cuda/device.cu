@@ -85,8 +85,8 @@ void *device_take(size_t bytes, cudaStream_t stream) {
         size_t left = 0, total = 0;
         cudaMemGetInfo(&left, &total);
         device_give_up(
-            "the card has no %zu MiB more; of its %zu MiB, %zu are left. A smaller --batch-size or "
-            "--dtype bf16 takes less",
+            "the card has no %zu MiB more; of its %zu MiB, %zu are left. Training takes less with a smaller "
+            "--batch-size or --dtype bf16, an encoder with --compute bf16",
             (bytes >> 20) + 1, total >> 20, left >> 20);
     }
     device_check(result, "cudaMallocAsync");

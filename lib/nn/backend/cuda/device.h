@@ -84,8 +84,7 @@ static inline void launch(dim3 blocks, dim3 threads, size_t shared, void (*kerne
 enum { WARP = 32, BLOCK = 256, WARPS = BLOCK / WARP };
 
 template <typename Function>
-__global__ void __launch_bounds__(BLOCK)
-    each_kernel(size_t count, const __grid_constant__ Function function) {
+__global__ void __launch_bounds__(BLOCK) each_kernel(size_t count, Function function) {
     const size_t step = static_cast<size_t>(gridDim.x) * BLOCK;
     for (size_t i = static_cast<size_t>(blockIdx.x) * BLOCK + threadIdx.x; i < count; i += step)
         function(i);
@@ -99,8 +98,7 @@ template <typename Function> static inline void each(size_t count, Function func
 }
 
 template <typename Function>
-__global__ void __launch_bounds__(BLOCK)
-    each_cell_kernel(size_t rows, size_t columns, const __grid_constant__ Function function) {
+__global__ void __launch_bounds__(BLOCK) each_cell_kernel(size_t rows, size_t columns, Function function) {
     for (size_t i = static_cast<size_t>(blockIdx.y) * WARPS + threadIdx.y; i < rows;
          i += static_cast<size_t>(gridDim.y) * WARPS)
         for (size_t j = static_cast<size_t>(blockIdx.x) * WARP + threadIdx.x; j < columns;
@@ -118,8 +116,7 @@ template <typename Function> static inline void each_cell(size_t rows, size_t co
 }
 
 template <typename Function>
-__global__ void __launch_bounds__(BLOCK)
-    each_row_kernel(size_t rows, const __grid_constant__ Function function) {
+__global__ void __launch_bounds__(BLOCK) each_row_kernel(size_t rows, Function function) {
     for (size_t i = static_cast<size_t>(blockIdx.x) * WARPS + threadIdx.x / WARP; i < rows;
          i += static_cast<size_t>(gridDim.x) * WARPS)
         function(i, threadIdx.x % WARP);
@@ -140,7 +137,7 @@ __global__ void __launch_bounds__(BLOCK)
 }
 
 /* function(i) by all BLOCK threads of a block for each i < rows. It leaves nothing in shared memory that the
- * next i may not overwrite at once. */
+ * next i may not overwrite at once; arrays that it captures are read where the arguments are. */
 template <typename Function> static inline void each_block(size_t rows, Function function) {
     if (rows)
         launch(grid_of(smaller(rows, device_blocks())), BLOCK, 0, each_block_kernel<Function>, rows,

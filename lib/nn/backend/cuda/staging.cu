@@ -96,10 +96,16 @@ static Staging *create() {
     return staging;
 }
 
-static void destroy(Staging *staging) {
+/* What was called so far may still read it, and nothing else will. */
+static void leave(const Side &side) {
     device_send();
-    device_check(cudaStreamSynchronize(device_stream()), "cudaStreamSynchronize");
+    device_check(cudaEventRecord(side.done, device_stream()), "cudaEventRecord");
+}
+
+static void destroy(Staging *staging) {
+    leave(staging->sides[staging->current]);
     for (Side &side : staging->sides) {
+        wait_for(side.done);
         destroy_chunks(side);
         device_check(cudaEventDestroy(side.done), "cudaEventDestroy");
     }
@@ -132,8 +138,7 @@ static const void *add(Staging *staging, size_t bytes, const void *from) {
 
 /* The other side is free when all that reads it has been done: as a rule it has, a restart ago. */
 static void restart(Staging *staging) {
-    device_send();
-    device_check(cudaEventRecord(staging->sides[staging->current].done, device_stream()), "cudaEventRecord");
+    leave(staging->sides[staging->current]);
     staging->current ^= 1;
     Side &side = staging->sides[staging->current];
     wait_for(side.done);

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 static void print_count(const char *name, uint64_t count) {
     std::fprintf(stderr, "\"%s\": %llu, ", name, static_cast<unsigned long long>(count));
@@ -26,7 +27,9 @@ Counts &counts() {
     static Counts *all;
     if (!all) {
         all = new Counts();
-        if (std::getenv("PM_CUDA_COUNTS")) std::atexit(print_counts);
+        const char *asked = std::getenv("PM_CUDA_COUNTS");
+        if (asked) std::atexit(print_counts);
+        all->dry = asked && !std::strcmp(asked, "dry");
     }
     return *all;
 }

@@ -4,6 +4,7 @@
 #ifndef CUDA_ON_HOST_RUNTIME_H
 #define CUDA_ON_HOST_RUNTIME_H
 
+#include "card_memory.h"
 #include "counts.h"
 #include "fibers.h"
 
@@ -115,13 +116,12 @@ static inline cudaError_t cudaGetLastError() {
 }
 
 static inline cudaError_t cudaMalloc(void **memory, size_t bytes) {
-    *memory = bytes ? aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
-    if (*memory) memset(*memory, 0xff, bytes);
+    *memory = bytes ? card_memory_take(bytes) : nullptr;
     return *memory || !bytes ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 static inline cudaError_t cudaFree(void *memory) {
-    free(memory);
+    card_memory_release(memory);
     return cudaSuccess;
 }
 
@@ -134,7 +134,7 @@ static inline cudaError_t cudaFreeAsync(void *memory, cudaStream_t) {
 }
 
 static inline cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
-    *left = *total = 0;
+    card_memory_count(left, total);
     return cudaSuccess;
 }
 
@@ -148,11 +148,13 @@ static inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr
 }
 
 static inline cudaError_t cudaMallocHost(void **memory, size_t bytes) {
-    return cudaMalloc(memory, bytes);
+    *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+    return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 static inline cudaError_t cudaFreeHost(void *memory) {
-    return cudaFree(memory);
+    free(memory);
+    return cudaSuccess;
 }
 
 static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
@@ -228,6 +230,7 @@ template <typename... Parameters, typename... Arguments>
 static inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...),
                                              Arguments &&...arguments) {
     counts().launches++;
+    if (counts().dry) return cudaSuccess;
     auto body = [&] { kernel(arguments...); };
     fibers_run(
         config->gridDim, config->blockDim, config->dynamicSmemBytes,
