@@ -12,6 +12,6 @@ LR             ?= 1e-3
 EPOCHS         ?= 20
 MAX_SEQ_LEN    ?= 50
 TRAIN          ?= --dim 64 --batch-size 32 --dropout 0.2 --schedule cosine
-TOWERS         ?= modal id text-only image-only
+TOWERS         ?= modal id
 modal.INIT     ?= id
 modal.TRANSFER ?= user
