@@ -21,7 +21,7 @@ const char page_style[] =
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;white-space:nowrap}"
     "th,td{padding:.5rem .7rem;text-align:right;border-bottom:1px solid var(--line)}"
     "th:first-child,td:first-child{text-align:left}thead "
-    "th{font-size:.8rem;color:var(--soft);font-weight:600}"
+    "th{font-size:.8rem;color:var(--soft);font-weight:600;white-space:normal;vertical-align:bottom}"
     "tbody tr:last-child "
     "td{border-bottom:0}.best{font-weight:700}.good{color:var(--good)}.bad{color:var(--bad)}"
     ".dot{display:inline-block;width:.7rem;height:.7rem;border-radius:50%;margin-right:.5rem}"
