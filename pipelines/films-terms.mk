@@ -12,6 +12,9 @@ LR             ?= 1e-3
 EPOCHS         ?= 20
 MAX_SEQ_LEN    ?= 50
 TRAIN          ?= --dim 64 --batch-size 32 --dropout 0.2 --schedule cosine
-TOWERS         ?= modal id
+TOWERS         ?= modal id id-long
 modal.INIT     ?= id
 modal.TRANSFER ?= user
+# The ID tower with as many epochs as both have together.
+override id-long.TOWER := id
+id-long.EPOCHS ?= 40

@@ -458,7 +458,8 @@ END
     figures DATA=films out/transfer.tsv out/films.tsv out/films-transfer.tsv
     [ "$(grep -c '^pm-synth data .*--seed 2' calls)" = 2 ]
     [ "$(grep -c '^pm-train-user.*out/transfer-2/.* --seed 2' calls)" = 7 ]
-    [ "$(grep -c '^pm-train-user --users films/users.tsv --tower id .*--seed 2' calls)" = 1 ]
+    [ "$(grep -c '^pm-train-user --users films/users.tsv --tower id .*--seed 2' calls)" = 2 ]
+    grep -q '^pm-train-user --users films/users.tsv --tower id .*--epochs 40 .*-o out/films/id-long/seed-2/model.pmt' calls
     # Each seed of the modal tower starts from the user encoder of the same seed's ID tower, which is trained before.
     grep -q '^pm-train-user --users films/users.tsv --tower modal .*--init out/films/id/seed-2/model.pmt --transfer user .*--seed 2' calls
     grep -o '^pm-train-user --users films/users.tsv --tower [a-z-]*' calls | head -n 1 | grep -q 'id$'
