@@ -18,7 +18,7 @@ typedef struct Case {
     Activation activation;
     Segments a, b;
     const uint32_t *rows;
-    size_t length, first, count; /* of sequences, and of columns */
+    size_t first, count; /* of columns */
     Tensor *(*apply)(struct Case *);
 } Case;
 

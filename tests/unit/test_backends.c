@@ -549,40 +549,47 @@ static void test_attention(void) {
 
 /* ---- Sequences ---- */
 
+/* Of the rows' sequences about a third begin in each of the first steps. */
+enum { STEPS = 9 };
+
+static Steps steps_of(Run *run, size_t starts[STEPS + 1]) {
+    starts[0] = 0;
+    for (size_t t = 0; t < STEPS; t++)
+        starts[t + 1] = starts[t] + (t < 2 ? (run->rows * (t + 1) + 2) / 3 : run->rows);
+    return (Steps){starts[STEPS], STEPS,
+                   add_array(run, ARRAY_INTEGERS, starts, (STEPS + 1) * sizeof *starts)};
+}
+
 static void call_recurrence(Run *run) {
-    enum { LENGTH = 4 };
-    const size_t sequences = run->rows, width = run->columns, rows = sequences * LENGTH;
-    RecurrentStep step = {sequences,
-                          LENGTH,
-                          width,
-                          0,
-                          floats(run, rows * 3 * width),
-                          floats(run, sequences * 3 * width),
-                          floats(run, rows * width),
-                          chosen(run, 0) ? floats(run, rows * 4 * width) : NULL};
-    for (step.t = 0; step.t < LENGTH; step.t++)
-        run->backend->sequences->recurrent_step(&step);
-    RecurrentStepBackward backward = {sequences,
-                                      LENGTH,
-                                      width,
-                                      0,
-                                      step.h,
-                                      floats(run, rows * 4 * width),
-                                      floats(run, rows * width),
-                                      floats(run, rows * 3 * width),
-                                      floats(run, rows * 3 * width),
-                                      floats(run, sequences * width)};
-    for (backward.t = LENGTH; backward.t-- > 0;)
-        run->backend->sequences->recurrent_step_backward(&backward);
+    size_t starts[STEPS + 1];
+    const size_t rows = steps_of(run, starts).rows, d = run->columns, sequences = run->rows;
+    const float *inputs = floats(run, rows * 3 * d), *products = floats(run, sequences * 3 * d);
+    float *h = floats(run, rows * d), *kept = chosen(run, 0) ? floats(run, rows * 4 * d) : NULL;
+    for (size_t t = 0; t < STEPS; t++) {
+        const size_t row = starts[t], before = t ? row - starts[t - 1] : 0;
+        run->backend->sequences->recurrent_step(
+            &(RecurrentStep){starts[t + 1] - row, before, d, inputs + row * 3 * d, products,
+                             h + (row - before) * d, h + row * d, kept ? kept + row * 4 * d : NULL});
+    }
+    const float *keeps = floats(run, rows * 4 * d), *dy = floats(run, rows * d);
+    float *di = floats(run, rows * 3 * d), *dg = floats(run, rows * 3 * d);
+    float *beginning = floats(run, sequences * 3 * d), *carried = floats(run, sequences * d);
+    for (size_t t = STEPS; t-- > 0;) {
+        const size_t row = starts[t], before = t ? row - starts[t - 1] : 0;
+        run->backend->sequences->recurrent_step_backward(&(RecurrentStepBackward){
+            starts[t + 1] - row, before, d, h + (row - before) * d, keeps + row * 4 * d, dy + row * d,
+            di + row * 3 * d, dg + (row - before) * 3 * d, beginning, carried});
+    }
 }
 
 static void call_windows(Run *run) {
-    const size_t length = 9, rows = run->rows * length, kernel = chosen(run, 0) ? 3 : 2;
-    const size_t dilation = chosen(run, 1) ? 4 : 1, count = rows * run->columns;
+    size_t starts[STEPS + 1];
+    const Steps steps = steps_of(run, starts);
+    const size_t kernel = chosen(run, 0) ? 3 : 2, dilation = chosen(run, 1) ? 4 : 1;
+    const size_t count = steps.rows * run->columns;
     float *x = floats(run, count), *y = floats(run, count * kernel), *dy = floats(run, count * kernel);
-    run->backend->sequences->windows(rows, run->columns, length, kernel, dilation, x, y);
-    run->backend->sequences->windows_backward(rows, run->columns, length, kernel, dilation, dy,
-                                              floats(run, count));
+    run->backend->sequences->windows(steps, run->columns, kernel, dilation, x, y);
+    run->backend->sequences->windows_backward(steps, run->columns, kernel, dilation, dy, floats(run, count));
 }
 
 static void test_sequences(void) {

@@ -70,8 +70,24 @@ static void test_columns(void) {
     check_gradients(&c);
 }
 
+/* Sequences step by step: all at once, some that begin later, a single step. */
+static const size_t step_offsets[][7] = {
+    {0, 3, 6, 9, 12, 15, 18}, {0, 1, 2, 5, 8, 12, 17}, {0, 2, 4, 7, 11, 15, 19}, {0, 5}};
+static const Segments some_steps[] = {
+    {6, step_offsets[0]}, {6, step_offsets[1]}, {6, step_offsets[2]}, {1, step_offsets[3]}};
+
+/* The row that stands before another; SIZE_MAX: none. */
+static size_t row_before(Segments steps, size_t row) {
+    size_t t = 0;
+    while (steps.offsets[t + 1] <= row)
+        t++;
+    if (!t) return SIZE_MAX;
+    const size_t sequence = row - steps.offsets[t];
+    return steps.offsets[t - 1] + (sequence < segments_length(steps, t - 1) ? sequence : 0);
+}
+
 static Tensor *apply_convolution(Case *c) {
-    Tensor *windows = causal_windows(c->tape, c->inputs[0], c->length, 3, c->count);
+    Tensor *windows = causal_windows(c->tape, c->inputs[0], c->a, 3, c->count);
     return linear(c->tape, windows, c->set->list[0], c->set->list[1], ACTIVATION_NONE);
 }
 
@@ -79,37 +95,41 @@ static Tensor *apply_convolution(Case *c) {
 static double plain_convolution(const Case *c, size_t row, size_t out) {
     const size_t d = c->inputs[0]->columns;
     double sum = (double)c->set->list[1]->value[out];
-    for (size_t k = 0; k < 3; k++) {
-        const size_t back = (2 - k) * c->count;
-        if (back > row % c->length) continue;
+    for (size_t k = 3; k-- > 0 && row != SIZE_MAX;) {
         for (size_t j = 0; j < d; j++)
-            sum += (double)c->set->list[0]->value[(out * d + j) * 3 + k] *
-                   (double)values[0][(row - back) * d + j];
+            sum += (double)c->set->list[0]->value[(out * d + j) * 3 + k] * (double)values[0][row * d + j];
+        for (size_t back = 0; back < c->count && row != SIZE_MAX; back++)
+            row = row_before(c->a, row);
     }
     return sum;
 }
 
+static void check_convolution(Segments steps, size_t dilation) {
+    const size_t rows = segments_rows(steps);
+    Case c = {.apply = apply_convolution, .a = steps, .count = dilation};
+    start(&c, dilation);
+    add_input(&c, rows, 4);
+    parameter_add_shaped(c.set, GROUP_REST, INITIAL_NORMAL, 4, (uint64_t[]){5, 4, 1, 3}, "weight");
+    fill(&c.random, c.set->list[0]->value, 60);
+    parameter(&c, 5, 0, "bias");
+    parameter_set_make_trainable(c.set);
+    Tensor *leaves[3];
+    const Tensor *y = forward(&c, leaves);
+    double worst = 0;
+    for (size_t i = 0; i < rows * 5; i++)
+        worst = fmax(worst, fabs((double)y->value[i] - plain_convolution(&c, i / 5, i % 5)));
+    CHECK(worst < 1e-5, "dilation %zu: off by %g", dilation, worst);
+    check_gradients(&c);
+}
+
 static void test_causal_convolution(void) {
-    for (size_t dilation = 1; dilation < 9; dilation *= 2) {
-        Case c = {.apply = apply_convolution, .length = 6, .count = dilation};
-        start(&c, dilation);
-        add_input(&c, 18, 4);
-        parameter_add_shaped(c.set, GROUP_REST, INITIAL_NORMAL, 4, (uint64_t[]){5, 4, 1, 3}, "weight");
-        fill(&c.random, c.set->list[0]->value, 60);
-        parameter(&c, 5, 0, "bias");
-        parameter_set_make_trainable(c.set);
-        Tensor *leaves[3];
-        const Tensor *y = forward(&c, leaves);
-        double worst = 0;
-        for (size_t i = 0; i < 18 * 5; i++)
-            worst = fmax(worst, fabs((double)y->value[i] - plain_convolution(&c, i / 5, i % 5)));
-        CHECK(worst < 1e-5, "dilation %zu: off by %g", dilation, worst);
-        check_gradients(&c);
-    }
+    for (size_t s = 0; s < 4; s++)
+        for (size_t dilation = 1; dilation < 9; dilation *= 2)
+            check_convolution(some_steps[s], dilation);
 }
 
 static Tensor *apply_recurrence(Case *c) {
-    return gated_recurrence(c->tape, c->inputs[0], c->set->list[0], c->length);
+    return gated_recurrence(c->tape, c->inputs[0], c->set->list[0], c->a);
 }
 
 static double sigmoid(double x) {
@@ -118,33 +138,32 @@ static double sigmoid(double x) {
 
 /* The largest difference from the recurrence written out, in double. */
 static double recurrence_difference(const Case *c, const float *y, size_t rows, size_t d) {
-    double worst = 0, *h = calloc(d, sizeof *h), *next = calloc(d, sizeof *next);
+    double worst = 0, *h = calloc((rows + 1) * d, sizeof *h); /* the last row: before the first step */
     for (size_t row = 0; row < rows; row++) {
-        if (row % c->length == 0) memset(h, 0, d * sizeof *h);
+        const size_t place = row_before(c->a, row);
+        const double *before = h + (place == SIZE_MAX ? rows : place) * d;
         for (size_t j = 0; j < d; j++) {
             double products[3] = {0};
             for (size_t g = 0; g < 3; g++)
                 for (size_t k = 0; k < d; k++)
-                    products[g] += (double)c->set->list[0]->value[(g * d + j) * d + k] * h[k];
+                    products[g] += (double)c->set->list[0]->value[(g * d + j) * d + k] * before[k];
             const float *input = values[0] + row * 3 * d + j;
             const double r = sigmoid((double)input[0] + products[0]);
             const double z = sigmoid((double)input[d] + products[1]);
             const double n = tanh((double)input[2 * d] + r * products[2]);
-            next[j] = (1 - z) * n + z * h[j];
+            h[row * d + j] = (1 - z) * n + z * before[j];
+            worst = fmax(worst, fabs((double)y[row * d + j] - h[row * d + j]));
         }
-        memcpy(h, next, d * sizeof *h);
-        for (size_t j = 0; j < d; j++)
-            worst = fmax(worst, fabs((double)y[row * d + j] - h[j]));
     }
-    free(h), free(next);
+    free(h);
     return worst;
 }
 
 static void test_gated_recurrence(void) {
-    const size_t shapes[][3] = {{1, 1, 1}, {3, 5, 4}, {2, 7, 19}, {5, 1, 6}};
+    const size_t widths[] = {4, 1, 19, 6};
     for (size_t s = 0; s < 4; s++) {
-        const size_t rows = shapes[s][0] * shapes[s][1], d = shapes[s][2];
-        Case c = {.apply = apply_recurrence, .length = shapes[s][1]};
+        const size_t rows = segments_rows(some_steps[s]), d = widths[s];
+        Case c = {.apply = apply_recurrence, .a = some_steps[s]};
         start(&c, s);
         add_input(&c, rows, 3 * d);
         parameter(&c, 3 * d, d, "recurrent");

@@ -1,6 +1,6 @@
 /* GRU4Rec (Hidasi et al. 2016): gated recurrent layers over the item vectors, from the padding on. */
 #include "core/memory.h"
-#include "model/user_encoder/padded_rows.h"
+#include "model/user_encoder/packed_rows.h"
 
 typedef struct Grurec {
     size_t layer_count;
@@ -26,12 +26,14 @@ static void *create(ParameterSet *set, const Settings *settings) {
 static Tensor *forward(const void *module, Tape *tape, Tensor *items, const UserRows *rows,
                        double dropout_rate) {
     const Grurec *grurec = module;
-    Tensor *x = dropout(tape, padded_rows_gather(tape, items, rows), dropout_rate);
+    /* Where dropout falls on it, padding is not the same for all. */
+    const PackedRows packed = packed_rows_create(tape, rows, dropout_rate <= 0 || !tape->recording);
+    Tensor *x = dropout(tape, packed_rows_gather(tape, items, &packed), dropout_rate);
     for (size_t i = 0; i < grurec->layer_count; i++) {
         Tensor *inputs = linear(tape, x, grurec->layers[i].input, NULL, ACTIVATION_NONE);
-        x = gated_recurrence(tape, inputs, grurec->layers[i].recurrent, rows->max_seq_len);
+        x = gated_recurrence(tape, inputs, grurec->layers[i].recurrent, packed.steps);
     }
-    return padded_rows_select(tape, x, rows);
+    return packed_rows_select(tape, x, &packed, rows);
 }
 
 const UserEncoderKind user_encoder_grurec = {

@@ -2,7 +2,7 @@
  * dropout. */
 #include "core/memory.h"
 #include "model/transformer_block.h"
-#include "model/user_encoder/padded_rows.h"
+#include "model/user_encoder/packed_rows.h"
 
 #include <stdio.h>
 
@@ -49,8 +49,8 @@ static void *create(ParameterSet *set, const Settings *settings) {
     return nextit;
 }
 
-static Tensor *convolve(Tape *tape, const Convolution *convolution, Tensor *x, size_t length) {
-    x = causal_windows(tape, x, length, KERNEL, convolution->dilation);
+static Tensor *convolve(Tape *tape, const Convolution *convolution, Tensor *x, Segments steps) {
+    x = causal_windows(tape, x, steps, KERNEL, convolution->dilation);
     x = linear(tape, x, convolution->weight, convolution->bias, ACTIVATION_NONE);
     return relu(tape, layer_norm(tape, x, convolution->norm.weight, convolution->norm.bias, EPSILON));
 }
@@ -59,13 +59,13 @@ static Tensor *forward(const void *module, Tape *tape, Tensor *items, const User
                        double dropout_rate) {
     (void)dropout_rate;
     const Nextit *nextit = module;
-    const size_t length = rows->max_seq_len;
-    Tensor *x = padded_rows_gather(tape, items, rows);
+    const PackedRows packed = packed_rows_create(tape, rows, true);
+    Tensor *x = packed_rows_gather(tape, items, &packed);
     for (size_t i = 0; i < nextit->part_count; i++) {
-        Tensor *y = convolve(tape, &nextit->parts[i].first, x, length);
-        x = residual_add(tape, x, convolve(tape, &nextit->parts[i].second, y, length), 0);
+        Tensor *y = convolve(tape, &nextit->parts[i].first, x, packed.steps);
+        x = residual_add(tape, x, convolve(tape, &nextit->parts[i].second, y, packed.steps), 0);
     }
-    return padded_rows_select(tape, x, rows);
+    return packed_rows_select(tape, x, &packed, rows);
 }
 
 const UserEncoderKind user_encoder_nextit = {

@@ -264,26 +264,36 @@ typedef struct AttentionKernels {
                      AttentionGradients gradients, Arena *scratch);
 } AttentionKernels;
 
-/* ---- Sequences of `length` rows one behind the other ---- */
+/* ---- Sequences, step by step ---- */
 
-/* A gated recurrent unit without biases. With i the inputs [rows, 3·width], g the products of a step
- * [sequences, 3·width] (gates in the order r, z, n), h the states [rows, width], in step t of each sequence:
- *     r = σ(i_r + g_r), z = σ(i_z + g_z), n = tanh(i_n + r·g_n), h_t = (1 − z)·n + z·h_{t − 1};
- * in step 0 the products and the state before are 0 and not read. */
+/* The rows of step t are offsets[t] … offsets[t + 1] − 1: one of each sequence that has begun, in the order
+ * in which they began. None ends before the last step. One that begins after step 0 goes on from sequence 0:
+ * before its first row stand that one's. */
+typedef struct Steps {
+    size_t rows, count;
+    const size_t *offsets; /* [count + 1] */
+} Steps;
+
+/* A step of a gated recurrent unit without biases. With i the inputs [sequences, 3·width], h' the states of
+ * the step before [before, width] and g the products of those with the recurrent weights [before, 3·width]
+ * (gates in the order r, z, n):
+ *     r = σ(i_r + g_r), z = σ(i_z + g_z), n = tanh(i_n + r·g_n), h = (1 − z)·n + z·h';
+ * in the first step `before` is 0, and so are g and h'. */
 typedef struct RecurrentStep {
-    size_t sequences, length, width, t;
-    const float *inputs, *products;
-    float *h;
-    float *kept; /* [rows, 4·width]: r, z, n, g_n of each row; NULL without backward */
+    size_t sequences, before, width;
+    const float *inputs, *products, *h_before;
+    float *h;    /* [sequences, width] */
+    float *kept; /* [sequences, 4·width]: r, z, n, g_n; NULL without backward */
 } RecurrentStep;
 
-/* `carried` [sequences, width] is the gradient of h_t that later steps left, and becomes what of h_{t − 1}'s
- * does not go through the products. */
+/* `carried` [sequences, width] is the gradient of h that later steps left, and becomes what of h' gradient
+ * does not go through the products. Those of a sequence that begins are sequence 0's, to be added up. */
 typedef struct RecurrentStepBackward {
-    size_t sequences, length, width, t;
-    const float *h, *kept, *dy;
-    float *input_gradient;   /* [rows, 3·width], += */
-    float *product_gradient; /* [rows, 3·width], = */
+    size_t sequences, before, width;
+    const float *h_before, *kept, *dy;
+    float *input_gradient;     /* [sequences, 3·width], += */
+    float *product_gradient;   /* [before, 3·width], = */
+    float *beginning_gradient; /* [sequences − before, 3·width], =: likewise, of the sequences that begin */
     float *carried;
 } RecurrentStepBackward;
 
@@ -291,14 +301,13 @@ typedef struct SequenceKernels {
     void (*recurrent_step)(const RecurrentStep *step);
     void (*recurrent_step_backward)(const RecurrentStepBackward *step);
 
-    /* y [rows, columns·kernel]: y[t, j·kernel + k] = x[t − (kernel − 1 − k)·dilation, j] within the sequence,
-     * 0 before its start. rows is a multiple of length. */
-    void (*windows)(size_t rows, size_t columns, size_t length, size_t kernel, size_t dilation,
-                    const float *x, float *y);
+    /* y [rows, columns·kernel]: y[row, j·kernel + k] = x[(kernel − 1 − k)·dilation steps before row, j], 0
+     * before the first step. */
+    void (*windows)(Steps steps, size_t columns, size_t kernel, size_t dilation, const float *x, float *y);
 
     /* dx += the elements of dy that were made of it. */
-    void (*windows_backward)(size_t rows, size_t columns, size_t length, size_t kernel, size_t dilation,
-                             const float *dy, float *dx);
+    void (*windows_backward)(Steps steps, size_t columns, size_t kernel, size_t dilation, const float *dy,
+                             float *dx);
 } SequenceKernels;
 
 /* ---- Losses of rows: scores [rows, count] become their gradient times `share`, in place; losses[i] is the

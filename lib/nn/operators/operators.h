@@ -48,16 +48,16 @@ Tensor *join_columns(Tape *tape, Tensor *a, Tensor *b);
 /* Columns first … first + count − 1. */
 Tensor *take_columns(Tape *tape, Tensor *x, size_t first, size_t count);
 
-/* For sequences of `length` rows one behind the other: in each row, element by element, the `kernel` values
- * that stand (kernel − 1)·dilation, …, dilation and 0 rows before it in its sequence, zero before the start:
- * [rows, columns · kernel]. A linear layer over it is a causal convolution, its weight [out, in, 1, kernel].
- */
-Tensor *causal_windows(Tape *tape, Tensor *x, size_t length, size_t kernel, size_t dilation);
+/* For sequences whose rows stand step by step (Steps in kernels.h): in each row, element by element, the
+ * `kernel` values that stand (kernel − 1)·dilation, …, dilation and 0 steps before it in its sequence, zero
+ * before the first step: [rows, columns · kernel]. A linear layer over it is a causal convolution, its weight
+ * [out, in, 1, kernel]. */
+Tensor *causal_windows(Tape *tape, Tensor *x, Segments steps, size_t kernel, size_t dilation);
 
-/* A gated recurrent unit without biases over sequences of `length` rows one behind the other. `inputs` [rows,
- * 3·D] are the products of the inputs with their weights, gates in PyTorch's order (reset, update, new);
- * recurrent [3·D, D]. The hidden states [rows, D]. */
-Tensor *gated_recurrence(Tape *tape, Tensor *inputs, Parameter *recurrent, size_t length);
+/* A gated recurrent unit without biases over such sequences. `inputs` [rows, 3·D] are the products of the
+ * inputs with their weights, gates in PyTorch's order (reset, update, new); recurrent [3·D, D]. The hidden
+ * states [rows, D]. */
+Tensor *gated_recurrence(Tape *tape, Tensor *inputs, Parameter *recurrent, Segments steps);
 
 /* Softmax attention within each segment, in `heads` parts of the columns: the queries of segment i see the
  * keys of segment i, with `causal` only those up to their own place. q [rows, D], k and v [key rows, D];

@@ -1,12 +1,17 @@
 #include "nn/backend/cpu/kernels.h"
 #include "nn/backend/cpu/vector_math.h"
 
+/* Where the state before that of a sequence stands among those of the step before. */
+static size_t place_before(size_t sequence, size_t before) {
+    return sequence < before ? sequence : 0;
+}
+
 static void step_row(const RecurrentStep *step, size_t sequence) {
-    const size_t d = step->width, row = sequence * step->length + step->t;
-    const float *input = step->inputs + row * 3 * d, *products = step->products + sequence * 3 * d;
-    float *h = step->h + row * d, *kept = step->kept ? step->kept + row * 4 * d : NULL;
-    const bool first = step->t == 0;
-    const float *before = first ? NULL : h - d;
+    const size_t d = step->width, place = place_before(sequence, step->before);
+    const float *input = step->inputs + sequence * 3 * d, *products = step->products + place * 3 * d;
+    const float *before = step->h_before + place * d;
+    float *h = step->h + sequence * d, *kept = step->kept ? step->kept + sequence * 4 * d : NULL;
+    const bool first = !step->before;
 #pragma omp simd
     for (size_t j = 0; j < d; j++) {
         const float product = first ? 0 : products[2 * d + j];
@@ -25,12 +30,13 @@ static void recurrent_step(const RecurrentStep *step) {
 }
 
 static void step_row_backward(const RecurrentStepBackward *step, size_t sequence) {
-    const size_t d = step->width, row = sequence * step->length + step->t;
-    const bool first = step->t == 0;
-    const float *kept = step->kept + row * 4 * d, *dy = step->dy + row * d;
-    const float *before = first ? NULL : step->h + (row - 1) * d;
-    float *di = step->input_gradient + row * 3 * d, *dg = step->product_gradient + row * 3 * d;
-    float *carried = step->carried + sequence * d;
+    const size_t d = step->width, place = place_before(sequence, step->before);
+    const float *kept = step->kept + sequence * 4 * d, *dy = step->dy + sequence * d;
+    const float *before = step->h_before + place * d;
+    float *di = step->input_gradient + sequence * 3 * d, *carried = step->carried + sequence * d;
+    float *dg = sequence < step->before ? step->product_gradient + sequence * 3 * d
+                                        : step->beginning_gradient + (sequence - step->before) * 3 * d;
+    const bool first = !step->before;
 #pragma omp simd
     for (size_t j = 0; j < d; j++) {
         const float r = kept[j], z = kept[d + j], n = kept[2 * d + j], product = kept[3 * d + j];
@@ -50,35 +56,61 @@ static void recurrent_step_backward(const RecurrentStepBackward *step) {
         step_row_backward(step, s);
 }
 
-static void windows(size_t rows, size_t columns, size_t length, size_t kernel, size_t dilation,
-                    const float *x, float *y) {
-    const size_t wide = columns * kernel;
-#pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
-    for (size_t row = 0; row < rows; row++)
-        for (size_t k = 0; k < kernel; k++) {
-            const size_t back = (kernel - 1 - k) * dilation;
-            const float *from = back > row % length ? NULL : x + (row - back) * columns;
-            float *to = y + row * wide + k;
-            for (size_t j = 0; j < columns; j++)
-                to[j * kernel] = from ? from[j] : 0;
-        }
+static size_t sequences_of(const Steps *steps, size_t t) {
+    return steps->offsets[t + 1] - steps->offsets[t];
 }
 
-/* By sequence, so that each writes to rows of its own. */
-static void windows_backward(size_t rows, size_t columns, size_t length, size_t kernel, size_t dilation,
-                             const float *dy, float *dx) {
-    const size_t wide = columns * kernel;
-#pragma omp parallel for schedule(static) if (rows * wide > PARALLEL_ELEMENTS)
-    for (size_t start = 0; start < rows; start += length)
-        for (size_t t = 0; t < length; t++)
-            for (size_t k = 0; k < kernel; k++) {
-                const size_t back = (kernel - 1 - k) * dilation;
-                if (back > t) continue;
-                const float *from = dy + (start + t) * wide + k;
-                float *to = dx + (start + t - back) * columns;
-                for (size_t j = 0; j < columns; j++)
-                    to[j] += from[j * kernel];
-            }
+static void window_row(const Steps *steps, size_t t, size_t sequence, size_t columns, size_t kernel,
+                       size_t dilation, const float *x, float *y) {
+    y += (steps->offsets[t] + sequence) * columns * kernel;
+    for (size_t k = 0; k < kernel; k++) {
+        const size_t back = (kernel - 1 - k) * dilation;
+        const float *from = NULL;
+        if (back <= t) {
+            const size_t place = place_before(sequence, sequences_of(steps, t - back));
+            from = x + (steps->offsets[t - back] + place) * columns;
+        }
+        for (size_t j = 0; j < columns; j++)
+            y[j * kernel + k] = from ? from[j] : 0;
+    }
+}
+
+static void windows(Steps steps, size_t columns, size_t kernel, size_t dilation, const float *x, float *y) {
+#pragma omp parallel if (steps.rows * columns * kernel > PARALLEL_ELEMENTS)
+    for (size_t t = 0; t < steps.count; t++)
+#pragma omp for schedule(static) nowait
+        for (size_t s = 0; s < sequences_of(&steps, t); s++)
+            window_row(&steps, t, s, columns, kernel, dilation, x, y);
+}
+
+/* Adds what windows hold of x as their k-th value. */
+static void add_values(size_t columns, size_t kernel, const float *windows, float *dx) {
+    for (size_t j = 0; j < columns; j++)
+        dx[j] += windows[j * kernel];
+}
+
+/* A row of sequence 0 stands in the windows of the sequences that began later, too. */
+static void window_row_backward(const Steps *steps, size_t t, size_t sequence, size_t columns, size_t kernel,
+                                size_t dilation, const float *dy, float *dx) {
+    dx += (steps->offsets[t] + sequence) * columns;
+    for (size_t k = 0; k < kernel; k++) {
+        const size_t later = t + (kernel - 1 - k) * dilation;
+        if (later >= steps->count) continue;
+        const float *windows = dy + steps->offsets[later] * columns * kernel + k;
+        add_values(columns, kernel, windows + sequence * columns * kernel, dx);
+        if (sequence) continue;
+        for (size_t s = sequences_of(steps, t); s < sequences_of(steps, later); s++)
+            add_values(columns, kernel, windows + s * columns * kernel, dx);
+    }
+}
+
+static void windows_backward(Steps steps, size_t columns, size_t kernel, size_t dilation, const float *dy,
+                             float *dx) {
+#pragma omp parallel if (steps.rows * columns * kernel > PARALLEL_ELEMENTS)
+    for (size_t t = 0; t < steps.count; t++)
+#pragma omp for schedule(static) nowait
+        for (size_t s = 0; s < sequences_of(&steps, t); s++)
+            window_row_backward(&steps, t, s, columns, kernel, dilation, dy, dx);
 }
 
 const SequenceKernels cpu_sequences = {
