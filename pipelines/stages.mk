@@ -69,8 +69,9 @@ TRANSFER      ?= full
 # The line that a stage ends in: items.tsv or a stream on standard input, or the store of images as an operand.
 TOKENIZE     ?= pm-tokenize $(tokenizer) --max-tokens $(call the,MAX_TOKENS)
 IMGPACK      ?= pm-imgpack --resume --size $(call the,IMAGE_SIZE) --missing $(call the,MISSING) --broken $(call the,BROKEN)
-ENCODE_TEXT  ?= pm-encode-text --encoder $(call encoder,TEXT) --blocks $(call the,TEXT_BLOCKS) --dtype $(call the,DTYPE)
-ENCODE_IMAGE ?= pm-encode-image --encoder $(call encoder,IMAGE) --blocks $(call the,IMAGE_BLOCKS) \
+ENCODE_TEXT  ?= pm-encode-text --resume --encoder $(call encoder,TEXT) --blocks $(call the,TEXT_BLOCKS) \
+                --dtype $(call the,DTYPE)
+ENCODE_IMAGE ?= pm-encode-image --resume --encoder $(call encoder,IMAGE) --blocks $(call the,IMAGE_BLOCKS) \
                 --dtype $(call the,DTYPE)
 TRAIN_USER   ?= pm-train-user
 FUSE         ?= pm-fuse
@@ -182,7 +183,8 @@ $(call stage,$(out)/tokens.pmt,$(call the,ITEMS) $(filter-out --%,$(tokenizer)),
   $(TOKENIZE) -o $(out)/tokens.pmt < $(call the,ITEMS))
 $(if $(call frozen,TEXT),$(call make_encoder,TEXT)
   $(call stage,$(out)/text.pmt,$(out)/tokens.pmt $(call encoder,TEXT),
-    $(ENCODE_TEXT) -o $(out)/text.pmt < $(out)/tokens.pmt))
+    $(ENCODE_TEXT) -o $(out)/text.pmt < $(out)/tokens.pmt,
+    $(out)/text.pmt.part))
 endef
 
 define image_streams
@@ -191,7 +193,8 @@ $(call stage,$(out)/images.lmdb,$(call the,ITEMS) $(call the,IMAGES),
   $(out)/images.lmdb.part)
 $(if $(call frozen,IMAGE),$(call make_encoder,IMAGE)
   $(call stage,$(out)/image.pmt,$(out)/images.lmdb $(call encoder,IMAGE),
-    $(ENCODE_IMAGE) -o $(out)/image.pmt $(out)/images.lmdb))
+    $(ENCODE_IMAGE) -o $(out)/image.pmt $(out)/images.lmdb,
+    $(out)/image.pmt.part))
 endef
 
 # ---- From streams to a trained model and its figures ----
@@ -234,9 +237,11 @@ endef
 top = $(if $(call encoder,$(1)),$(folder)/$(lower.$(1))-top.pmt,$(call source,$(1)))
 define vectors
 $(if $(and $(has_text),$(call encoder,TEXT)),$(call stage,$(call top,TEXT),$(folder)/model.pmt $(call source,TEXT),
-  pm-encode-text --model $(folder)/model.pmt -o $(call top,TEXT) $(call source,TEXT)))
+  pm-encode-text --resume --model $(folder)/model.pmt -o $(call top,TEXT) $(call source,TEXT),
+  $(call top,TEXT).part))
 $(if $(and $(has_image),$(call encoder,IMAGE)),$(call stage,$(call top,IMAGE),$(folder)/model.pmt $(call source,IMAGE),
-  pm-encode-image --model $(folder)/model.pmt -o $(call top,IMAGE) $(call source,IMAGE)))
+  pm-encode-image --resume --model $(folder)/model.pmt -o $(call top,IMAGE) $(call source,IMAGE),
+  $(call top,IMAGE).part))
 $(call stage,$(folder)/items.pmt,$(folder)/model.pmt $(if $(has_text),$(call top,TEXT)) $(if $(has_image),$(call top,IMAGE)),
   $(FUSE) --model $(folder)/model.pmt $(if $(has_text),--text $(call top,TEXT)) $(if $(has_image),--image $(call top,IMAGE))
     -o $(folder)/items.pmt)

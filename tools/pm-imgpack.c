@@ -7,6 +7,7 @@
 #include "data/image_resize.h"
 #include "data/image_tar.h"
 #include "data/pickled_images.h"
+#include "stream/content_hash.h"
 #include "stream/header.h"
 #include "stream/reader.h"
 #include "stream/shard.h"
@@ -142,10 +143,25 @@ static bool commit(ImageStoreWriter *writer, const Catalogue *catalogue, const I
                               json_pack("{s:O}", "items", catalogue->content), error);
 }
 
-/* What a packing is: its options, where the images are, and the items. */
+/* What stands for a path, whose bytes need not be text. */
+static json_t *content_of_path(const char *path) {
+    ContentHash *hash = content_hash_create();
+    content_hash_update(hash, path, strlen(path));
+    json_t *content = content_of_hash(hash);
+    content_hash_destroy(hash);
+    return content;
+}
+
+/* What the images follow from: options, the place where they are, and the items. */
 static json_t *describe_job(const Catalogue *catalogue, const ImageSource *source) {
-    return json_pack("{s:o, s:s%, s:O}", "options", options_record(&program), "source", source->name,
-                     strlen(source->name), "items", catalogue->content);
+    json_t *job = options_record(&program);
+    const char *place = arguments.images ? "images"
+                        : arguments.list ? "list"
+                        : arguments.tar  ? "tar"
+                                         : "pickled";
+    json_object_set_new(job, place, content_of_path(source->name));
+    json_object_set(job, "items", catalogue->content);
+    return job;
 }
 
 static bool pack(const Catalogue *catalogue, const ImageSource *source, Error *error) {

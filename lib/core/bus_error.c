@@ -4,7 +4,6 @@
 #include "core/log.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,12 +38,12 @@ static bool report_file(uintptr_t address) {
 /* Of several threads that meet the hole at once, one reports it. */
 static void fail(int signal_number, siginfo_t *information, void *context) {
     (void)context;
-    static atomic_flag reported = ATOMIC_FLAG_INIT;
-    while (atomic_flag_test_and_set(&reported))
+    static bool reported;
+    while (__atomic_test_and_set(&reported, __ATOMIC_SEQ_CST))
         pause();
     if (report_file((uintptr_t)information->si_addr)) cleanup_and_fail();
     sigaction(signal_number, &before, NULL); /* no file's: what would have happened happens on return */
-    atomic_flag_clear(&reported);
+    __atomic_clear(&reported, __ATOMIC_SEQ_CST);
 }
 
 void bus_error_watch(void) {

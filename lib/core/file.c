@@ -45,6 +45,14 @@ static void remove_temporary(OutputFile *file) {
     drop_name(file);
 }
 
+/* What is replaced keeps its mode and, where that is allowed, its owner. */
+static void take_mode(const OutputFile *file, int descriptor) {
+    const struct stat *status = &file->target.status;
+    if (!file->target.exists) return;
+    if (fchown(descriptor, status->st_uid, status->st_gid)) errno = 0; /* only root gives files away */
+    fchmod(descriptor, status->st_mode & 07777);
+}
+
 /* Locked, unless somebody else holds it; what was given its final name meanwhile is left alone. */
 static int open_part(const char *path) {
     for (;;) {
@@ -65,7 +73,10 @@ static int open_kept(OutputFile *file, Error *error) {
     hidden_files_remove_left(file->target.path);
     file->temporary = memory_format("%s.part", file->target.path);
     const int descriptor = open_part(file->temporary);
-    if (descriptor >= 0) return descriptor;
+    if (descriptor >= 0) {
+        take_mode(file, descriptor);
+        return descriptor;
+    }
     if (errno == EWOULDBLOCK)
         error_set(error, "%s: another program is writing it", file->temporary);
     else
@@ -107,15 +118,11 @@ static int open_named(OutputFile *file) {
     }
 }
 
-/* What is replaced keeps its mode and, where that is allowed, its owner. */
 static int open_beside(OutputFile *file) {
     hidden_files_remove_left(file->target.path);
     int descriptor = open_unnamed(file);
     if (descriptor < 0) descriptor = open_named(file);
-    if (descriptor < 0 || !file->target.exists) return descriptor;
-    const struct stat *status = &file->target.status;
-    if (fchown(descriptor, status->st_uid, status->st_gid)) errno = 0; /* only root gives files away */
-    fchmod(descriptor, status->st_mode & 07777);
+    if (descriptor >= 0) take_mode(file, descriptor);
     return descriptor;
 }
 
@@ -286,8 +293,14 @@ bool output_file_commit_pair(OutputFile *first, OutputFile *second, Error *error
     return false;
 }
 
+static bool is_empty(const OutputFile *file) {
+    struct stat status;
+    return !fstat(fileno(file->stream), &status) && !status.st_size;
+}
+
 void output_file_abandon(OutputFile *file) {
     if (!file) return;
+    if (file->is_kept && is_empty(file)) file->is_kept = false;
     if (file->path) fclose(file->stream);
     remove_temporary(file);
     output_file_free(file);

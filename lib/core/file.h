@@ -16,8 +16,8 @@ typedef struct OutputFile OutputFile;
  * descriptor (/dev/stdout) is written in place. */
 OutputFile *output_file_open(const char *path, Error *error);
 
-/* The same, written as PATH.part, which stays when it is not committed, for the next run to go on with; two
- * at a time are refused. Only a regular file can be one. */
+/* The same, written as PATH.part, which stays when it is not committed and not empty, for the next run to go
+ * on with; two at a time are refused. Only a regular file can be one. */
 OutputFile *output_file_open_kept(const char *path, Error *error);
 
 /* Whether output_file_open would succeed, for an output that is opened only after long work. */

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "core/progress.h"
+#include "core/same_run.h"
 #include "data/image_decode.h"
 #include "data/image_resize.h"
 
@@ -282,10 +283,8 @@ static bool go_on(PackJob *job) {
     const json_t *progress = image_store_progress(job->writer);
     pack->in_order = !progress && !job->source->next;
     if (!progress) return true;
-    if (!json_equal(json_object_get(progress, "job"), pack->job))
-        return error_set(job->error,
-                         "what was begun is of a packing with other options or items; remove its .part "
-                         "file, or pack without --resume");
+    if (!same_run(json_object_get(progress, "job"), pack->job, "or remove it to begin anew", job->error))
+        return error_prefix(job->error, "%s.part: ", image_store_target(job->writer));
     const size_t taken = number_of(progress, "taken");
     pack->packed = number_of(progress, "packed");
     if (!job->source->next) {

@@ -41,7 +41,7 @@ typedef struct ImagePack {
     PackChoice missing, broken;
     ImageRecipe recipe; /* its filter and cut */
     size_t first, end;  /* of the items, those with numbers from `first` on and below `end` are packed */
-    const json_t *job;  /* says which packing it is: a store of another one is not gone on with */
+    const json_t *job;  /* all that the images follow from (core/same_run.h): another's store is refused */
     size_t packed, missing_count, broken_count, damaged_count; /* set by image_pack */
     bool in_order;                                             /* they were put in the order of the items */
 } ImagePack;

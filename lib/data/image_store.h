@@ -24,6 +24,9 @@ ImageStoreWriter *image_store_create(const char *path, uint32_t size, Error *err
  * bytes as without interruption. */
 ImageStoreWriter *image_store_resume(const char *path, uint32_t size, Error *error);
 
+/* The name that it will have. */
+const char *image_store_target(const ImageStoreWriter *writer);
+
 /* What image_store_save was given last in a store that is gone on with; NULL in a new one. */
 const json_t *image_store_progress(const ImageStoreWriter *writer);
 

@@ -34,18 +34,18 @@ struct ImageStoreWriter {
     ContentHash *hash;
 };
 
-static const char *target(const ImageStoreWriter *writer) {
+const char *image_store_target(const ImageStoreWriter *writer) {
     return output_file_name(writer->file);
 }
 
 static bool refuse_lmdb(const ImageStoreWriter *writer, int status, Error *error) {
-    return error_set(error, "cannot write %s: %s", target(writer), mdb_strerror(status));
+    return error_set(error, "cannot write %s: %s", image_store_target(writer), mdb_strerror(status));
 }
 
 /* The blocks are reserved, so that a full disk is an error here and no fault on writing to the map. */
 static bool reserve(const ImageStoreWriter *writer, Error *error) {
     errno = posix_fallocate(fileno(output_file_stream(writer->file)), 0, (off_t)writer->map_size);
-    return !errno || error_set_errno(error, "cannot write %s", target(writer));
+    return !errno || error_set_errno(error, "cannot write %s", image_store_target(writer));
 }
 
 static void close_environment(ImageStoreWriter *writer) {
@@ -86,7 +86,7 @@ ImageStoreWriter *image_store_create(const char *path, uint32_t size, Error *err
     if (!file) return NULL;
     ImageStoreWriter *writer = writer_create(file, size, MDB_NOSYNC);
     if (!output_file_temporary(file))
-        error_set(error, "%s: an image store must be a regular file", target(writer));
+        error_set(error, "%s: an image store must be a regular file", image_store_target(writer));
     else if (open_environment(writer, error))
         return writer;
     image_store_abandon(writer);
@@ -137,14 +137,14 @@ static bool start_again(ImageStoreWriter *writer, Error *error) {
     close_environment(writer);
     writer->map_size = FIRST_MAP;
     if (ftruncate(fileno(output_file_stream(writer->file)), 0))
-        return error_set_errno(error, "cannot write %s.part", target(writer));
+        return error_set_errno(error, "cannot write %s.part", image_store_target(writer));
     return open_environment(writer, error);
 }
 
 static bool go_on(ImageStoreWriter *writer, Error *error) {
     struct stat status;
     if (fstat(fileno(output_file_stream(writer->file)), &status))
-        return error_set_errno(error, "cannot read %s.part", target(writer));
+        return error_set_errno(error, "cannot read %s.part", image_store_target(writer));
     if (status.st_size > 0 && !open_left(writer, error)) return false;
     return writer->progress || start_again(writer, error);
 }
@@ -261,13 +261,13 @@ static bool flush(ImageStoreWriter *writer, const Extra *extra, Error *error) {
 }
 
 static bool check_name(const ImageStoreWriter *writer, const char *name, size_t size, Error *error) {
-    if (!size) return error_set(error, "%s: an item without a name", target(writer));
+    if (!size) return error_set(error, "%s: an item without a name", image_store_target(writer));
     if (size > IMAGE_STORE_MAX_NAME)
         return error_set(error, "%s: the name of item %.40s… has %zu bytes; an image store takes %d at most",
-                         target(writer), name, size, IMAGE_STORE_MAX_NAME);
+                         image_store_target(writer), name, size, IMAGE_STORE_MAX_NAME);
     if (memchr(name, ' ', size) || memchr(name, '\n', size))
-        return error_set(error, "%s: item '%.*s': a name with a space or a newline", target(writer),
-                         (int)size, name);
+        return error_set(error, "%s: item '%.*s': a name with a space or a newline",
+                         image_store_target(writer), (int)size, name);
     return true;
 }
 
@@ -293,7 +293,8 @@ bool image_store_put(ImageStoreWriter *writer, const char *name, size_t name_siz
     Batch *batch = &writer->batch;
     if (!check_name(writer, name, name_size, error)) return false;
     if (is_in(writer, name, name_size))
-        return error_set(error, "%s: item %.*s is in it already", target(writer), (int)name_size, name);
+        return error_set(error, "%s: item %.*s is in it already", image_store_target(writer), (int)name_size,
+                         name);
     if (batch->count == batch->most && !flush(writer, &(Extra){0}, error)) return false;
     batch->names[batch->count] = memory_copy_text(name, name_size);
     batch->name_sizes[batch->count] = name_size;
@@ -350,7 +351,7 @@ static bool cut_to_size(ImageStoreWriter *writer, Error *error) {
     close_environment(writer);
     const off_t size = (off_t)((info.me_last_pgno + 1) * numbers.ms_psize);
     return !ftruncate(fileno(output_file_stream(writer->file)), size) ||
-           error_set_errno(error, "cannot write %s", target(writer));
+           error_set_errno(error, "cannot write %s", image_store_target(writer));
 }
 
 static bool finish(ImageStoreWriter *writer, const NameTable *order, json_t *header, json_t *inputs,
@@ -363,7 +364,7 @@ static bool finish(ImageStoreWriter *writer, const NameTable *order, json_t *hea
                         .order_size = writer->order_size,
                         .header = text};
     const bool fine = text ? flush(writer, &last, error) && cut_to_size(writer, error)
-                           : error_set(error, "%s: its header cannot be written", target(writer));
+                           : error_set(error, "%s: its header cannot be written", image_store_target(writer));
     free(text);
     return fine;
 }

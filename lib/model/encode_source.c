@@ -6,6 +6,7 @@
 
 static bool open_stream(EncodeSource *source, const char *path, const Shard *shard, Error *error) {
     const bool text = source->modality == MODALITY_TEXT;
+    source->shard = shard;
     source->reader = stream_reader_open_kind(path, text ? "tokens|hidden" : "pixels|hidden", error);
     if (!source->reader || !stream_reader_take_shard(source->reader, shard, error)) return false;
     const json_t *header = source->header = stream_reader_header(source->reader);
@@ -32,7 +33,8 @@ static bool open_images(EncodeSource *source, char *const *paths, size_t count, 
     source->left = image_stores_count(source->images);
     source->share = shard->count > 0;
     shard_range(shard, source->left, &first, &source->left);
-    if (first > 1) image_stores_skip(source->images, first - 1);
+    source->first = first - 1;
+    if (source->first) image_stores_skip(source->images, source->first);
     return true;
 }
 
@@ -56,6 +58,41 @@ uint64_t encode_source_count(const EncodeSource *source) {
 
 json_t *encode_source_content(const EncodeSource *source) {
     return source->images ? image_stores_content(source->images) : stream_reader_content(source->reader);
+}
+
+json_t *encode_source_known(const EncodeSource *source) {
+    Error ignored;
+    if (source->images) return image_stores_content(source->images);
+    const StreamIndex *index = stream_reader_index(source->reader);
+    return index ? stream_index_content(index, &ignored) : NULL;
+}
+
+bool encode_source_skip(EncodeSource *source, uint64_t count, Error *error) {
+    uint64_t first, records = source->left;
+    if (source->reader)
+        shard_range(source->shard, stream_reader_index(source->reader)->records, &first, &records);
+    if (count > records)
+        return error_set(error, "%s: fewer items are in it than were encoded before",
+                         source->images ? image_stores_name(source->images)
+                                        : stream_reader_name(source->reader));
+    if (source->images) {
+        source->share = true;
+        source->left -= count;
+        image_stores_skip(source->images, source->first + count);
+        return true;
+    }
+    return stream_reader_seek(source->reader, first + count, records - count, error);
+}
+
+void encode_source_hash(const EncodeSource *source, ContentHash *hash) {
+    const Record *record = &source->record;
+    content_hash_update(hash, &record->key_size, sizeof record->key_size);
+    content_hash_update(hash, record->key, record->key_size);
+    for (size_t i = 0; i < record->count; i++) {
+        const RecordTensor *tensor = &record->tensors[i];
+        content_hash_update(hash, tensor->shape, (size_t)tensor->dimensions * sizeof *tensor->shape);
+        content_hash_update(hash, tensor->data, record_tensor_bytes(tensor));
+    }
 }
 
 static bool wrong_shape(const Record *record, const RecordTensor *tensor, const char *wanted, size_t size,

@@ -5,6 +5,7 @@
 #include "data/image_stores.h"
 #include "model/encoder.h"
 #include "model/modality.h"
+#include "stream/content_hash.h"
 #include "stream/hidden_states.h"
 #include "stream/reader.h"
 
@@ -18,8 +19,9 @@ typedef struct EncodeSource {
     const json_t *header;
     StreamReader *reader; /* NULL: image stores */
     ImageStores *images;
-    uint64_t left; /* images that are still to come */
-    bool share;    /* of the images, not all of them */
+    uint64_t first, left; /* images: before those to come, and how many they are */
+    bool share;           /* of the images, not all of them */
+    const Shard *shard;   /* of the stream */
     Record record;
 } EncodeSource;
 
@@ -41,6 +43,16 @@ void encode_source_close(EncodeSource *source); /* {0} is allowed */
 
 /* 0: not known. */
 uint64_t encode_source_count(const EncodeSource *source);
+
+/* What encode_source_content will be, where it is known beforehand: of image stores, and of a stream with an
+ * index. A new reference; NULL when it is not known. */
+json_t *encode_source_known(const EncodeSource *source);
+
+/* Passes over the first `count` items of an input that is known beforehand, without reading them. */
+bool encode_source_skip(EncodeSource *source, uint64_t count, Error *error);
+
+/* Adds the last item, of a stream, to a hash of all that was read. */
+void encode_source_hash(const EncodeSource *source, ContentHash *hash);
 
 /* Whether the images of stores are made for this encoder. */
 bool encode_source_check(const EncodeSource *source, const EncoderConfig *config, Error *error);

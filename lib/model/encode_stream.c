@@ -35,8 +35,17 @@ typedef struct Job {
     void *row;     /* one item's hidden states in the dtype that is written */
     size_t row_capacity;
     Progress progress;
-    uint64_t done;
+    uint64_t read;      /* items of the input so far */
+    uint64_t done;      /* of these, before those in the window */
+    uint64_t kept;      /* items that a killed run has written … */
+    size_t passed;      /* … of these, the ones in the last window */
+    ContentHash *input; /* of the items so far; NULL where it is not needed */
 } Job;
+
+/* Has a window with so many items and tokens no room for an item with `more`? */
+static bool is_full(size_t items, size_t tokens, size_t more) {
+    return items == WINDOW_ITEMS || tokens + more > WINDOW_TOKENS;
+}
 
 /* The encoder's configuration in the header of its file. */
 static bool read_config(Job *job, const json_t *header, const char *name, Error *error) {
@@ -52,6 +61,11 @@ static bool read_config(Job *job, const json_t *header, const char *name, Error 
     if (encoder_config_is_text(&job->config) != (job->request->modality == MODALITY_TEXT))
         return error_set(error, "%s: this is no %s encoder", name, wanted);
     return true;
+}
+
+/* What the file with the blocks is called among the options. */
+static const char *weights_option(const Job *job) {
+    return job->request->model ? "model" : "encoder";
 }
 
 /* Where to start and to stop, before anything large is read. */
@@ -72,8 +86,8 @@ static bool choose_blocks(Job *job, Error *error) {
 static bool load_encoder(Job *job, Error *error) {
     const EncodeRequest *request = job->request;
     const bool model = request->model != NULL;
-    StreamReader *reader = stream_reader_open_kind(model ? request->model : request->encoder,
-                                                   model ? "model" : "encoder", error);
+    StreamReader *reader =
+        stream_reader_open_kind(model ? request->model : request->encoder, weights_option(job), error);
     if (!reader) return false;
     const char *name = stream_reader_name(reader);
     const ModelFilter filter = {0};
@@ -94,7 +108,7 @@ static bool load_encoder(Job *job, Error *error) {
     return fine;
 }
 
-static bool open_writer(Job *job, const Program *program, Error *error) {
+static json_t *describe_header(const Job *job, const Program *program) {
     json_t *header = header_create("hidden");
     json_object_set_new(header, "modality", json_string(modality_name(job->request->modality)));
     json_object_set(header, "encoder",
@@ -105,9 +119,59 @@ static bool open_writer(Job *job, const Program *program, Error *error) {
     json_object_set_new(header, "width", json_integer((json_int_t)job->config.width));
     json_object_set_new(header, "dtype", json_string(dtype_name(job->request->dtype)));
     header_sign(header, program->name, options_record(program));
-    header_add_input(header, job->request->model ? "model" : "encoder", job->encoder_header);
+    header_add_input(header, weights_option(job), job->encoder_header);
     header_add_input(header, "input", job->source.header);
-    job->writer = stream_writer_open(job->request->output, header, error);
+    return header;
+}
+
+/* All that the bytes of the output follow from: core/same_run.h. */
+static json_t *describe_run(const Job *job, const Program *program) {
+    json_t *run = options_record(program), *input = encode_source_known(&job->source);
+    json_object_set_new(run, "level", json_integer(job->request->level));
+    json_object_set(run, weights_option(job), job->encoder_content);
+    json_object_set_new(run, "input", input ? input : json_null());
+    return run;
+}
+
+/* Windows are made up as they were in the run that was killed, for the last bits of an item's states may
+ * depend on what it is computed with: finds the window that its last item was in. */
+static void pass_record(void *context, const Record *record) {
+    Job *job = context;
+    const size_t tokens = record->count ? record->tensors[0].shape[0] : 0;
+    if (record->number == 1) job->done = job->passed = job->tokens = 0;
+    if (is_full(job->passed, job->tokens, tokens)) {
+        job->done += job->passed;
+        job->passed = job->tokens = 0;
+    }
+    job->passed++;
+    job->tokens += tokens;
+}
+
+/* What is not known of the input beforehand is looked at while it is read again. */
+static bool open_to_resume(Job *job, const json_t *header, const json_t *run, Error *error) {
+    job->writer =
+        stream_writer_resume(job->request->output, header, run, (ReplayWatch){pass_record, job}, error);
+    if (!job->writer) return false;
+    if (json_is_null(json_object_get(run, "input"))) job->input = content_hash_create();
+    const JournalMark *done = stream_writer_done(job->writer);
+    job->kept = done ? done->records : 0;
+    job->tokens = 0;
+    if (!done) return true;
+    log_report("going on after %" PRIu64 " items", job->kept);
+    if (job->input || !job->done) return true;
+    job->read = job->done;
+    return encode_source_skip(&job->source, job->done, error);
+}
+
+static bool open_writer(Job *job, const Program *program, Error *error) {
+    json_t *header = describe_header(job, program);
+    if (job->request->resume) {
+        json_t *run = describe_run(job, program);
+        open_to_resume(job, header, run, error);
+        json_decref(run);
+    } else {
+        job->writer = stream_writer_open(job->request->output, header, error);
+    }
     json_decref(header);
     if (job->writer) stream_writer_set_level(job->writer, job->request->level);
     return job->writer != NULL;
@@ -177,8 +241,8 @@ static bool encode_window(Job *job, Error *error) {
     const size_t bad = find_not_finite(job, states, segments);
     if (bad < window->items) return refuse_states(job, bad, error);
     for (size_t i = 0; i < window->items; i++)
-        if (!put_item(job, i, states + segments.offsets[i] * job->config.width, segments_length(segments, i),
-                      error))
+        if (job->done + i >= job->kept && !put_item(job, i, states + segments.offsets[i] * job->config.width,
+                                                    segments_length(segments, i), error))
             return false;
     job->done += window->items;
     item_window_clear(window);
@@ -189,9 +253,7 @@ static bool encode_window(Job *job, Error *error) {
 
 static bool take_item(Job *job, const EncodeItem *item, Error *error) {
     ItemWindow *window = &job->window;
-    if ((window->items == WINDOW_ITEMS || job->tokens + item->tokens > WINDOW_TOKENS) &&
-        !encode_window(job, error))
-        return false;
+    if (is_full(window->items, job->tokens, item->tokens) && !encode_window(job, error)) return false;
     window->sides[0].width = item->width;
     void *to = item_window_add_rows(window, 0, item->rows);
     if (!encode_source_write(&job->source, item, &job->config, to, error)) return false;
@@ -200,11 +262,35 @@ static bool take_item(Job *job, const EncodeItem *item, Error *error) {
     return true;
 }
 
+static bool refuse_input(const Job *job, Error *error) {
+    return error_set(
+        error,
+        "%s: its first %" PRIu64
+        " items are not those that %s.part was made from; give the same, or remove that to begin "
+        "anew",
+        stream_reader_name(job->source.reader), job->kept, job->request->output);
+}
+
+/* Notes what was read for the run that may have to go on, and compares it with what the one before noted. */
+static bool note_item(Job *job, Error *error) {
+    char text[CONTENT_HASH_TEXT];
+    encode_source_hash(&job->source, job->input);
+    content_hash_text(job->input, text);
+    if (job->read > job->kept) stream_writer_note(job->writer, text);
+    return job->read != job->kept || !strcmp(text, stream_writer_done(job->writer)->input) ||
+           refuse_input(job, error);
+}
+
 static bool encode_items(Job *job, Error *error) {
     EncodeItem item;
     StreamStatus status;
-    while ((status = encode_source_next(&job->source, &job->config, &item, error)) == STREAM_RECORD)
-        if (!take_item(job, &item, error)) return false;
+    const uint64_t before = job->done; /* are not needed again */
+    while ((status = encode_source_next(&job->source, &job->config, &item, error)) == STREAM_RECORD) {
+        job->read++;
+        if (job->input && !note_item(job, error)) return false;
+        if (job->read > before && !take_item(job, &item, error)) return false;
+    }
+    if (status == STREAM_END && job->read < job->kept) return refuse_input(job, error);
     return status == STREAM_END && encode_window(job, error);
 }
 
@@ -225,8 +311,7 @@ static bool check_maker(const Job *job, Error *error) {
 
 static bool finish(Job *job, Error *error) {
     if (!check_maker(job, error)) return false;
-    stream_writer_add_content(job->writer, job->request->model ? "model" : "encoder",
-                              json_incref(job->encoder_content));
+    stream_writer_add_content(job->writer, weights_option(job), json_incref(job->encoder_content));
     stream_writer_add_content(job->writer, "input", encode_source_content(&job->source));
     StreamWriter *writer = job->writer;
     job->writer = NULL;
@@ -239,12 +324,14 @@ static bool run(Job *job, const Program *program, Error *error) {
     if (!backend ||
         !encode_source_open(&job->source, request->modality, request->inputs, request->input_count,
                             &request->shard, error) ||
-        !load_encoder(job, error) || !check_maker(job, error) || !encode_source_check(&job->source, &job->config, error) ||
-        !open_writer(job, program, error))
+        !load_encoder(job, error) || !check_maker(job, error) ||
+        !encode_source_check(&job->source, &job->config, error))
         return false;
+    const uint64_t count = encode_source_count(&job->source);
+    if (!open_writer(job, program, error)) return false;
     job->tape = tape_create(backend, false);
     parameter_set_move(job->parameters, backend);
-    progress_start(&job->progress, "items", encode_source_count(&job->source));
+    progress_start_at(&job->progress, "items", job->done, count);
     const bool fine = encode_items(job, error);
     progress_finish(&job->progress);
     return fine && finish(job, error);
@@ -262,6 +349,7 @@ bool encode_stream(const EncodeRequest *request, const Program *program, Error *
     tape_destroy(job->tape);
     json_decref(job->encoder_header);
     json_decref(job->encoder_content);
+    content_hash_destroy(job->input);
     item_window_free(&job->window);
     free(job->row);
     free(job);

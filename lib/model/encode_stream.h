@@ -14,6 +14,7 @@ typedef struct EncodeRequest {
     char *const *inputs;         /* one, or image stores; none is standard input */
     size_t input_count;
     const char *output;  /* "-" or NULL: standard output */
+    bool resume;         /* go on where a killed run with it stopped, and leave what one can go on with */
     bool any_model;      /* hidden states that another model is known to have made will do */
     Shard shard;         /* of the input; {0} is all of it */
     int64_t blocks;      /* after how many to stop; −1: after the last */

@@ -45,6 +45,11 @@ static Option options[] = {
     OPTION_ANY_MODEL(request.any_model),
     OPTION_SHARD(shard),
     OPTION_LEVEL(level),
+    {.name = "resume",
+     .kind = OPTION_FLAG,
+     .value = &request.resume,
+     .unrecorded = true,
+     .help = "go on where a killed run with it stopped (FILE.part)"},
     OPTION_OUTPUT(request.output, "FILE", "instead of standard output"),
     {0},
 };
@@ -56,6 +61,8 @@ int encode_tool(Modality modality, Program program, int argc, char **argv) {
     Error error;
     if (!request.encoder == !request.model)
         options_wrong_usage(&program, "give one of --encoder and --model");
+    if (request.resume && (!request.output || !strcmp(request.output, "-")))
+        options_wrong_usage(&program, "--resume needs -o FILE");
     request.inputs = argv + first;
     request.input_count = (size_t)(argc - first);
     if (request.input_count > 1 && modality == MODALITY_TEXT)

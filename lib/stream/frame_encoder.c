@@ -50,6 +50,7 @@ struct FrameEncoder {
     size_t hashed;     /* … up to here in the slot being filled */
     int level;
     uint64_t records; /* in the frame being filled */
+    FrameWatch watch;
     LargeFrame large;
     Slot *slots; /* a ring */
     size_t slot_count;
@@ -117,6 +118,10 @@ void frame_encoder_set_level(FrameEncoder *encoder, int level) {
     encoder->level = level;
 }
 
+void frame_encoder_watch(FrameEncoder *encoder, FrameWatch watch) {
+    encoder->watch = watch;
+}
+
 const Error *frame_encoder_problem(const FrameEncoder *encoder) {
     return &encoder->problem;
 }
@@ -134,6 +139,14 @@ static bool fail_to_write(FrameEncoder *encoder) {
 
 static bool write_bytes(FrameEncoder *encoder, const void *bytes, size_t size) {
     return fwrite(bytes, 1, size, output_file_stream(encoder->file)) == size || fail_to_write(encoder);
+}
+
+/* All of a frame was written. */
+static bool add_frame(FrameEncoder *encoder, const FrameWritten *frame) {
+    index_builder_add_frame(encoder->index, frame->size, frame->plain, frame->hash, frame->records);
+    encoder->failed =
+        encoder->watch.written && !encoder->watch.written(encoder->watch.context, frame, &encoder->problem);
+    return !encoder->failed;
 }
 
 /* ---- Frames that are gathered ---- */
@@ -200,8 +213,8 @@ static bool write_slots(FrameEncoder *encoder, size_t left) {
         if (!is_done(encoder, slot, encoder->filled - encoder->written > left)) break;
         if (slot->problem) return fail(encoder, slot->problem);
         if (!write_bytes(encoder, slot->packed, slot->packed_size)) return false;
-        index_builder_add_frame(encoder->index, slot->packed_size, slot->plain_size, slot->hash,
-                                slot->records);
+        const FrameWritten frame = {slot->packed_size, slot->plain_size, slot->hash, slot->records};
+        if (!add_frame(encoder, &frame)) return false;
         slot->done = false;
         slot->plain_size = 0;
         encoder->written++;
@@ -307,11 +320,11 @@ static bool start_large(FrameEncoder *encoder) {
 static bool end_large(FrameEncoder *encoder) {
     LargeFrame *large = &encoder->large;
     if (!compress_large(encoder, NULL, 0, ZSTD_e_end)) return false;
-    index_builder_add_frame(encoder->index, large->packed_size, large->plain_size,
-                            XXH3_64bits_digest(large->hash), encoder->records);
+    const FrameWritten frame = {large->packed_size, large->plain_size, XXH3_64bits_digest(large->hash),
+                                encoder->records};
     large->open = false;
     encoder->records = 0;
-    return true;
+    return add_frame(encoder, &frame);
 }
 
 /* ---- Both ---- */
@@ -343,7 +356,20 @@ void frame_encoder_hash(FrameEncoder *encoder, char text[CONTENT_HASH_TEXT]) {
     content_hash_text(encoder->hash, text);
 }
 
+void frame_encoder_pass(FrameEncoder *encoder, const void *bytes, size_t size) {
+    content_hash_update(encoder->hash, bytes, size);
+}
+
+void frame_encoder_pass_key(FrameEncoder *encoder, const void *key, size_t key_size) {
+    index_builder_add_key(encoder->index, key, key_size);
+}
+
+void frame_encoder_pass_frame(FrameEncoder *encoder, const FrameWritten *frame) {
+    index_builder_add_frame(encoder->index, frame->size, frame->plain, frame->hash, frame->records);
+}
+
 bool frame_encoder_end_segment(FrameEncoder *encoder, const void *end, size_t size) {
+    encoder->watch = (FrameWatch){0}; /* the end map is no record's */
     if (!frame_encoder_put(encoder, end, size)) return false;
     if (!(encoder->large.open ? end_large(encoder) : end_slot(encoder)) || !write_slots(encoder, 0))
         return false;

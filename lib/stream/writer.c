@@ -15,6 +15,7 @@
 
 struct StreamWriter {
     OutputFile *file;
+    Journal *journal; /* NULL: a killed run leaves nothing */
     FrameEncoder *frames;
     msgpack_packer packer;
     json_t *contents; /* role: content */
@@ -32,11 +33,16 @@ static bool check_header(const json_t *header, Error *error) {
     return error_set(error, "a header with more than %d levels cannot be written", SCAN_MAX_DEPTH);
 }
 
-StreamWriter *stream_writer_open(const char *path, const json_t *header, Error *error) {
-    if (!check_header(header, error)) return NULL;
+static StreamWriter *stream_writer_create(void) {
     StreamWriter *writer = memory_need(1, sizeof *writer);
     writer->contents = json_object();
     msgpack_packer_init(&writer->packer, writer, take_packed);
+    return writer;
+}
+
+StreamWriter *stream_writer_open(const char *path, const json_t *header, Error *error) {
+    if (!check_header(header, error)) return NULL;
+    StreamWriter *writer = stream_writer_create();
     writer->file = output_file_open(path, error);
     if (writer->file) writer->frames = frame_encoder_create(writer->file, error);
     if (!writer->frames) {
@@ -45,6 +51,40 @@ StreamWriter *stream_writer_open(const char *path, const json_t *header, Error *
     }
     json_to_msgpack(header, &writer->packer);
     return writer;
+}
+
+/* The encoder's watch. */
+static bool note_frame(void *context, const FrameWritten *frame, Error *error) {
+    return journal_add(context, frame->size, frame->records, frame->hash, error);
+}
+
+StreamWriter *stream_writer_resume(const char *path, const json_t *header, const json_t *run,
+                                   ReplayWatch watch, Error *error) {
+    if (!check_header(header, error)) return NULL;
+    StreamWriter *writer = stream_writer_create();
+    writer->file = output_file_open_kept(path, error);
+    if (writer->file) writer->journal = journal_open(writer->file, run, error);
+    if (writer->journal) writer->frames = replay_frames(writer->file, writer->journal, header, watch, error);
+    if (!writer->frames) {
+        stream_writer_abandon(writer);
+        return NULL;
+    }
+    frame_encoder_watch(writer->frames, (FrameWatch){note_frame, writer->journal});
+    const JournalMark *done = stream_writer_done(writer);
+    if (done)
+        writer->records = done->records;
+    else
+        json_to_msgpack(header, &writer->packer);
+    return writer;
+}
+
+const JournalMark *stream_writer_done(const StreamWriter *writer) {
+    const size_t count = writer->journal ? journal_count(writer->journal) : 0;
+    return count ? journal_mark(writer->journal, count - 1) : NULL;
+}
+
+void stream_writer_note(StreamWriter *writer, const char input[CONTENT_HASH_TEXT]) {
+    journal_note(writer->journal, input);
 }
 
 void stream_writer_set_level(StreamWriter *writer, int level) {
@@ -146,12 +186,14 @@ bool stream_writer_close(StreamWriter *writer, Error *error) {
         return false;
     }
     const bool fine = output_file_commit(writer->file, error);
+    journal_end(writer->journal, fine);
     stream_writer_free(writer);
     return fine;
 }
 
 void stream_writer_abandon(StreamWriter *writer) {
     if (!writer) return;
+    journal_close(writer->journal);
     output_file_abandon(writer->file);
     stream_writer_free(writer);
 }

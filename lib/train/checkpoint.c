@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "core/same_run.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
 
@@ -234,41 +235,6 @@ static bool take_header(Trainer *trainer, const json_t *header, int64_t *log_byt
     return true;
 }
 
-/* A value of a run for a message. */
-static void describe_value(const json_t *value, char text[64]) {
-    char *json =
-        value && !json_is_null(value) ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
-    snprintf(text, 64, "%s", json ? json : "nothing");
-    free(json);
-}
-
-static bool refuse_difference(const char *key, const json_t *theirs, const json_t *ours, Error *error) {
-    char there[64], here[64];
-    if (json_is_object(theirs) || json_is_object(ours)) /* contents of files */
-        return error_set(
-            error, "it belongs to a run with another --%s; give the same, or --restart to begin anew", key);
-    describe_value(theirs, there);
-    describe_value(ours, here);
-    return error_set(error,
-                     "it belongs to a run with --%s %s, and here it is %s; give the same, or --restart to "
-                     "begin anew",
-                     key, there, here);
-}
-
-static bool check_identity(const Trainer *trainer, const json_t *theirs, Error *error) {
-    const json_t *ours = trainer->options.identity;
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)ours, key, value) {
-        const json_t *other = json_object_get(theirs, key);
-        if (!other || !json_equal(value, other)) return refuse_difference(key, other, value, error);
-    }
-    json_object_foreach((json_t *)theirs, key, value) {
-        if (!json_object_get(ours, key)) return refuse_difference(key, value, NULL, error);
-    }
-    return true;
-}
-
 static bool take_records(Trainer *trainer, StreamReader *reader, Error *error) {
     const ParameterSet *set = trainer->recommender->parameters;
     bool *taken = memory_need(set->count, sizeof *taken);
@@ -293,7 +259,8 @@ bool checkpoint_read(Trainer *trainer, int64_t *log_bytes, Error *error) {
     StreamReader *reader = stream_reader_open_kind(path, "checkpoint", error);
     if (!reader) return false;
     const json_t *header = stream_reader_header(reader);
-    const bool fine = check_identity(trainer, json_object_get(header, "run"), error) &&
+    const bool fine = same_run(json_object_get(header, "run"), trainer->options.identity,
+                               "or --restart to begin anew", error) &&
                       take_header(trainer, header, log_bytes, error) && take_records(trainer, reader, error);
     stream_reader_close(reader);
     if (!fine) return error_prefix(error, "checkpoint %s: ", path);

@@ -15,6 +15,8 @@ tool=${0##*/}
 echo "$tool $*" >> "$CALLS"
 checkpoint=$(sed -n 's/.*--checkpoint \([^ ]*\).*/\1/p' <<< "$*")
 [ -z "$checkpoint" ] || { [ ! -e "$checkpoint" ] || echo "resumed ${checkpoint#out/}" >> "$CALLS"; echo half > "$checkpoint"; }
+part=$(sed -n 's/.* --resume .*-o \([^ ]*\).*/\1.part/p' <<< " $*")
+[ -z "$part" ] || { [ ! -e "$part" ] || echo "resumed ${part#out/}" >> "$CALLS"; echo half > "$part"; }
 case $* in *seed-2*) hits=0.5 ;; *seed-3*) hits=0.125 ;; *) hits=0.25 ;; esac
 [ "$tool" = pm-eval ] && printf '{"split": "valid", "HR@10": %s, ' $hits
 [ "$tool" = "${FAILS:-}" ] && exit 1
@@ -37,6 +39,7 @@ while [ $# -gt 0 ]; do
     [ "$1" = --log ] && printf '{"step": 1, "epoch": 0, "loss": 2.0}\n{"epoch": 0, "valid": {"HR@10": 0.2}}\n' > "$2"
     shift
 done
+[ -z "$part" ] || rm "$part"
 exit 0
 END
     chmod +x bin/pm-fake
@@ -76,8 +79,8 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-report pm-toke
     dataset
     [ "$(grep -c '^pm-tokenize' calls)" = 1 ]
     [ "$(grep -c '^pm-train-user' calls)" = 3 ]
-    [ "$(grep -c '^pm-encode-text --encoder' calls)" = 1 ]
-    [ "$(grep -c '^pm-encode-text --model' calls)" = 2 ]
+    [ "$(grep -c '^pm-encode-text --resume --encoder' calls)" = 1 ]
+    [ "$(grep -c '^pm-encode-text --resume --model' calls)" = 2 ]
     [ "$(ran)" = "$all" ]
     dataset
     [ "$(ran)" = "" ]
@@ -136,7 +139,7 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-report pm-toke
     sleep 0.05
     echo other > images/a.jpg
     dataset
-    not grep -q '^pm-encode-text --encoder\|^pm-tokenize' calls
+    not grep -q '^pm-encode-text --resume --encoder\|^pm-tokenize' calls
     not grep -q 'pm-train-user.*--tower text-only' calls
     [ "$(grep -c '^pm-train-user' calls)" = 2 ]
     grep -q '^pm-imgpack' calls
@@ -169,12 +172,12 @@ all="pm-encode-image pm-encode-text pm-eval pm-fuse pm-imgpack pm-report pm-toke
     dataset
     ran
     dataset TEXT_ENCODER=other.pmt
-    grep -q 'pm-encode-text --encoder other.pmt' calls
+    grep -q 'pm-encode-text --resume --encoder other.pmt' calls
 }
 
 @test "blocks that are not frozen need no encoding before training" {
     dataset TEXT_BLOCKS=0
-    not grep -q '^pm-encode-text --encoder' calls
+    not grep -q '^pm-encode-text --resume --encoder' calls
     grep -q 'pm-train-user.*--text out/tokens.pmt --text-encoder text.pmt' calls
 }
 
@@ -364,6 +367,22 @@ state() {
     [ "$(grep -c '^resumed' calls)" = 2 ]
 }
 
+@test "interrupted packing and encoding go on; with another command they begin anew" {
+    for stage in pm-imgpack:images.lmdb pm-encode-text:text.pmt pm-encode-image:image.pmt; do
+        rm -rf out
+        : > calls
+        FAILS=${stage%:*} dataset || true
+        [ -e out/${stage#*:}.part ]
+        FAILS=${stage%:*} dataset || true
+        [ "$(grep '^resumed' calls)" = "resumed ${stage#*:}.part" ]
+        FAILS=${stage%:*} dataset DTYPE=bf16 IMAGE_SIZE=16 || true
+        [ "$(grep -c '^resumed' calls)" = 1 ]
+        dataset DTYPE=bf16 IMAGE_SIZE=16
+        [ "$(grep -c '^resumed' calls)" = 2 ]
+        [ -z "$(find out -name '*.part*')" ]
+    done
+}
+
 @test "missing and broken images and unknown items are told to every stage that asks" {
     dataset MISSING=zero BROKEN=skip
     grep -q '^pm-imgpack .*--missing zero --broken skip' calls
@@ -409,7 +428,7 @@ state() {
     [ "$(ran)" = "pm-eval pm-fuse pm-report pm-train-user " ]
     pipeline dataset OUT=above ITEMS=items.tsv BEHAVIOURS=users.tsv TEXT=mine.pmt TEXT_ENCODER=text.pmt
     grep -q 'pm-train-user.*--text mine.pmt --text-encoder text.pmt' calls
-    grep -q 'pm-encode-text --model above/text-only/model.pmt -o above/text-only/text-top.pmt mine.pmt' calls
+    grep -q 'pm-encode-text --resume --model above/text-only/model.pmt -o above/text-only/text-top.pmt mine.pmt' calls
 }
 
 @test "an encoder is a Hugging Face folder, whose tokenizer is used" {

@@ -382,7 +382,13 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     [ -s store.lmdb.part ] && [ ! -e store.lmdb ]
     run pm-imgpack --images images --items items.tsv --resume --missing skip -o store.lmdb
     [ "$status" -eq 1 ]
-    [[ "$output" == *"of a packing with other options or items"* ]]
+    [ "$output" = 'pm-imgpack: store.lmdb.part: it belongs to a run with --missing "error", and here it is "skip"; give the same, or remove it to begin anew' ]
+    cp -r images others
+    run pm-imgpack --images others --items items.tsv --resume -o store.lmdb
+    [[ "$output" == *"store.lmdb.part: it belongs to a run with another --images; give the same"* ]]
+    head -n 200 items.tsv > fewer.tsv
+    run pm-imgpack --images images --items fewer.tsv --resume -o store.lmdb
+    [[ "$output" == *"store.lmdb.part: it belongs to a run with another --items; give the same"* ]]
     rm images/n300.jpg
     cp images/one.jpg images/n300.jpg
     run pm-imgpack --images images --items items.tsv --resume -o store.lmdb
