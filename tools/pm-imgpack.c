@@ -161,6 +161,7 @@ static json_t *describe_job(const Catalogue *catalogue, const ImageSource *sourc
                                          : "pickled";
     json_object_set_new(job, place, content_of_path(source->name));
     json_object_set(job, "items", catalogue->content);
+    if (arguments.shard) json_object_set_new(job, "shard", json_string(arguments.shard));
     return job;
 }
 

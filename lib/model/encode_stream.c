@@ -127,7 +127,10 @@ static json_t *describe_header(const Job *job, const Program *program) {
 /* All that the bytes of the output follow from: core/same_run.h. */
 static json_t *describe_run(const Job *job, const Program *program) {
     json_t *run = options_record(program), *input = encode_source_known(&job->source);
+    const Shard *shard = &job->request->shard;
     json_object_set_new(run, "level", json_integer(job->request->level));
+    if (shard->count)
+        json_object_set_new(run, "shard", json_sprintf("%" PRIu64 "/%" PRIu64, shard->number, shard->count));
     json_object_set(run, weights_option(job), job->encoder_content);
     json_object_set_new(run, "input", input ? input : json_null());
     return run;

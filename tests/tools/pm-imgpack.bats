@@ -389,6 +389,8 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     head -n 200 items.tsv > fewer.tsv
     run pm-imgpack --images images --items fewer.tsv --resume -o store.lmdb
     [[ "$output" == *"store.lmdb.part: it belongs to a run with another --items; give the same"* ]]
+    run pm-imgpack --images images --items items.tsv --shard 1/2 --resume -o store.lmdb
+    [[ "$output" == *'store.lmdb.part: it belongs to a run with --shard nothing, and here it is "1/2"; give the same'* ]]
     rm images/n300.jpg
     cp images/one.jpg images/n300.jpg
     run pm-imgpack --images images --items items.tsv --resume -o store.lmdb
