@@ -97,6 +97,6 @@
     [ "$(wc -l < "$BATS_TEST_TMPDIR/rows")" -gt 15 ]
     while IFS= read -r row; do
         name=$(sed 's/ |$//; s/.*| //' <<< "$row")
-        grep -qF "@test \"$name\"" "$PROJECT"/tests/tools/{faults*,ranks}.bats || { echo "$name"; return 1; }
+        grep -qF "@test \"$name\"" "$PROJECT"/tests/tools/{faults*,ranks,encode-resume}.bats || { echo "$name"; return 1; }
     done < "$BATS_TEST_TMPDIR/rows"
 }
