@@ -307,8 +307,7 @@ static bool run(Job *job, const Program *program, Error *error) {
     job->tape = tape_create(backend, false);
     parameter_set_move(job->recommender->parameters, backend);
     progress_start(&job->progress, "items", 0);
-    const bool fine =
-        check_makers(job, error) && fuse_all(job, program, error) && check_makers(job, error);
+    const bool fine = check_makers(job, error) && fuse_all(job, program, error) && check_makers(job, error);
     progress_finish(&job->progress);
     if (!fine) return false;
     for (Modality modality = 0; modality < MODALITIES; modality++)

@@ -6,8 +6,8 @@
 #include "core/log.h"
 #include "core/parallel.h"
 #include "model/encode_stream.h"
-#include "stream/hidden_states.h"
 #include "nn/backend/backend.h"
+#include "stream/hidden_states.h"
 #include "stream_files.h"
 
 static const char *const folders[] = {"xlm-roberta-tiny", "bert-tiny", "clip-vit-tiny", "clip-tiny-full",
@@ -127,8 +127,8 @@ static double stream_difference(const Golden *golden, const char *file, size_t b
         CHECK(hidden_states_of(&record, &hidden, &error), "%s", error.message);
         const size_t length = is_text(golden) ? row_length(golden, rows) : hidden.rows;
         CHECK(hidden.dtype == dtype && hidden.rows == length && (size_t)atoi(record.key) == rows);
-        row_size = hidden.width *
-                   (is_text(golden) ? golden_need(golden, "in.attention_mask")->shape[1] : length);
+        row_size =
+            hidden.width * (is_text(golden) ? golden_need(golden, "in.attention_mask")->shape[1] : length);
         const double d = row_difference(want, row_size, rows, &hidden);
         if (!(d <= difference)) difference = d;
     }
