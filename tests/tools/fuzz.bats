@@ -13,6 +13,8 @@ setup() {
 }
 
 @test "streams are read to their end or to an error" { replay stream; }
+@test "indices of streams, and what is found by them" { replay index; }
+@test "checkpoints" { replay checkpoint; }
 @test "records, whatever stands in them" { replay records; }
 @test "array files of every kind" { replay arrays; }
 @test "pickles" { replay pickle; }
