@@ -26,7 +26,7 @@ QUERY
     printf '#!/bin/sh\necho 1000\n' > bin/id
     chmod +x bin/*
     export CUDA=0 MPI=0 ABSENT= PATH=$PWD/bin:$PATH
-    unset MAKEFLAGS MAKELEVEL
+    unset MAKEFLAGS MAKELEVEL BUILD OPTIMIZE SANITIZE
 }
 
 @test "what was built is not built again, nor listed by make -n" {

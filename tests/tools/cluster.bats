@@ -53,6 +53,7 @@ again() {
 # Stand-ins for Slurm: sbatch runs a job at once, one task after the other, srun starts processes by mpirun, scontrol notes
 # what it was told.
 slurm() {
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 # Open MPI does not free all that it takes
     mkdir bin
     cat > bin/sbatch <<'SBATCH'
 #!/bin/bash
