@@ -115,9 +115,7 @@ static Program program = {
     .name = "pm-train-user",
     .usage = "--users U (--text T|--image I|--items V|--catalog C) -o M",
     .purpose = "Trains user encoder, fusion, projections, and the encoder blocks above K.",
-    .example =
-        "  pm-train-user --users users.tsv --text text.pmt --text-encoder xlmr.pmt \\\n"
-        "      --image image.pmt --image-encoder clip.pmt --epochs 5 -o model.pmt",
+    .example = "  pm-train-user --users u.tsv --text text.pmt --text-encoder xlmr.pmt -o m.pmt",
     .version_details = backend_describe,
 };
 

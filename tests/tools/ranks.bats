@@ -27,8 +27,9 @@ ranks() {
     mpirun -n "$count" "$@"
 }
 
-# Compares two models, relative to the largest weight, and the losses of all steps. Biases of keys are left out: softmax
-# does not see them, so that their gradients are rounding alone, of which AdamW makes as much as of any other.
+# Compares two models, relative to the largest weight, and the losses of all steps. After many steps the biases of keys are
+# left out: softmax(q·(k + b)) is softmax(q·k), so that their gradients are 0 but for rounding, of which AdamW makes as much
+# as of any other.
 close() {
     "$python" - "$PROJECT" "$@" <<'END'
 import json, sys
@@ -39,13 +40,15 @@ def load(path):
             for key, tensors in pmt.Reader(path)}
 one, many = load(sys.argv[2]), load(sys.argv[3])
 assert one.keys() == many.keys()
+losses = [[json.loads(line)["loss"] for line in open(path) if '"loss"' in line] for path in sys.argv[4:6]]
+assert len(losses[0]) == len(losses[1]) > 3
 scale = max(np.abs(value).max() for tensors in one.values() for value in tensors.values() if value.size)
-for key in one.keys() - {key for key in one if key.endswith((b"k_proj.bias", b"key.bias"))}:
+for key in one:
+    if len(losses[0]) >= 50 and key.endswith((b"k_proj.bias", b"key.bias")):
+        continue
     for name, value in one[key].items():
         worst = np.abs(value - many[key][name]).max() / scale if value.size else 0
         assert worst < 1e-5, (key, name, worst)
-losses = [[json.loads(line)["loss"] for line in open(path) if '"loss"' in line] for path in sys.argv[4:6]]
-assert len(losses[0]) == len(losses[1]) > 3
 for a, b in zip(*losses):
     assert abs(a - b) <= 1e-5 * abs(a), (a, b)
 END
@@ -85,7 +88,7 @@ modal() {
 }
 
 @test "gradients of several batches, cut to a norm" {
-    same $(modal) --batch-size 5 --accumulate 3 --clip 1
+    same $(modal) --batch-size 5 --accumulate 3 --clip 1 --objective dap,vcl
 }
 
 @test "an ID tower, and the user encoders that see padding" {
