@@ -7,5 +7,20 @@ need_python() {
             return
         fi
     done
-    skip "no Python with msgpack, zstandard and numpy"
+    skip "no Python with msgpack, zstandard and numpy; sudo make deps installs them"
+}
+
+# large_states FILE: text.pmt with hidden states of item a0007 that the first product takes beyond f32.
+large_states() {
+    "$python" - "$1" <<'END'
+import os, sys
+sys.path.insert(0, os.environ["PROJECT"] + "/formats")
+import pmt
+with pmt.Reader("text.pmt") as reader, pmt.Writer(sys.argv[1], pmt.derive(reader.header, "test")) as writer:
+    for key, tensors in reader:
+        hidden = tensors["hidden"].copy()
+        if key == b"a0007":
+            hidden[1] = 3e38
+        writer.write(key, {"hidden": hidden})
+END
 }

@@ -727,24 +727,29 @@ static size_t all_lengths(const Run *run) {
     return all;
 }
 
-static void call_adamw(Run *run) {
-    const size_t count = all_lengths(run);
-    float *second = floats(run, count), *factor = floats(run, 1);
+/* A step of arrays of `count` values. */
+static AdamW some_adamw(Run *run, size_t count) {
+    float *second = floats(run, count);
     run->backend->memory->fill(count, 0.7f, second);
-    if (chosen(run, 0)) run->backend->memory->fill(1, NAN, factor);
-    AdamW step = {.value = floats(run, count),
-                  .first = floats(run, count),
-                  .second = second,
-                  .gradient = floats(run, count),
-                  .factor = factor,
-                  .beta1 = 0.9f,
-                  .rest1 = 0.1f,
-                  .beta2 = 0.999f,
-                  .rest2 = 0.001f,
-                  .epsilon = 1e-3f,
-                  .keep = 0.99f,
-                  .step_size = 0.01f,
-                  .root = 3};
+    return (AdamW){.count = count,
+                   .value = floats(run, count),
+                   .first = floats(run, count),
+                   .second = second,
+                   .gradient = floats(run, count),
+                   .factor = floats(run, 1),
+                   .beta1 = 0.9f,
+                   .rest1 = 0.1f,
+                   .beta2 = 0.999f,
+                   .rest2 = 0.001f,
+                   .epsilon = 1e-3f,
+                   .keep = 0.99f,
+                   .step_size = 0.01f,
+                   .root = 3};
+}
+
+static void call_adamw(Run *run) {
+    AdamW step = some_adamw(run, all_lengths(run));
+    if (chosen(run, 0)) run->backend->memory->fill(1, NAN, (float *)step.factor);
     AdamW steps[LENGTHS];
     for (size_t i = 0; i < LENGTHS; i++) {
         step.count = length_of(run, i);
@@ -764,24 +769,10 @@ static void call_rows_of_adamw(Run *run) {
         host[i] = (uint32_t)(2 * i);
     const uint32_t *rows = add_array(run, ARRAY_INTEGERS, host, count * sizeof *host);
     free(host);
-    float *second = floats(run, all * columns);
-    run->backend->memory->fill(all * columns, 0.7f, second);
-    AdamW step = {.count = count * columns,
-                  .rows = chosen(run, 0) ? NULL : rows,
-                  .columns = columns,
-                  .value = floats(run, all * columns),
-                  .first = floats(run, all * columns),
-                  .second = second,
-                  .gradient = floats(run, all * columns),
-                  .factor = floats(run, 1),
-                  .beta1 = 0.9f,
-                  .rest1 = 0.1f,
-                  .beta2 = 0.999f,
-                  .rest2 = 0.001f,
-                  .epsilon = 1e-3f,
-                  .keep = 0.99f,
-                  .step_size = 0.01f,
-                  .root = 3};
+    AdamW step = some_adamw(run, all * columns);
+    step.count = count * columns;
+    step.rows = chosen(run, 0) ? NULL : rows;
+    step.columns = columns;
     run->backend->optimizer->adamw(1, &step);
     run->backend->optimizer->catch_up(&step, (const OwedMoves *)(const void *)floats(run, 4 * count));
     if (!chosen(run, 0)) run->backend->rows->fill(count, columns, rows, 0.5f, (float *)step.gradient);
