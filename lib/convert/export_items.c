@@ -156,7 +156,7 @@ static bool check_target(const ItemExport *export, Error *error) {
 
 bool export_items(const ExportRequest *request, const char *tensor, Error *error) {
     ItemExport export = {.request = request,
-                         .input = request->input,
+                         .input = request->inputs[0],
                          .tensor = tensor,
                          .ragged = !strcmp(tensor, "ids") || !strcmp(tensor, "hidden"),
                          .keys = name_table_create()};

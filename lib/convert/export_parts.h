@@ -6,9 +6,9 @@
 #include "core/name_table.h"
 
 typedef struct ExportRequest {
-    const char *input, *output;
-    char *const *inputs; /* of image stores, which may be several; `input` is the first */
+    char *const *inputs; /* several where they are image stores */
     size_t count;
+    const char *output;
     const ArrayTarget *target;
 } ExportRequest;
 

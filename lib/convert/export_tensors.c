@@ -83,8 +83,8 @@ static bool next_tensor(void *context, size_t index, const void **bytes, size_t 
 
 bool export_tensors(const ExportRequest *request, Error *error) {
     TensorExport export = {.names = name_table_create(), .widen_bf16 = !request->target->has_bf16};
-    bool fine = survey(&export, request->input, error);
-    export.reader = fine ? stream_reader_open(request->input, error) : NULL;
+    bool fine = survey(&export, request->inputs[0], error);
+    export.reader = fine ? stream_reader_open(request->inputs[0], error) : NULL;
     fine = export.reader &&
            array_target_write(request->target, request->output, export.arrays, name_table_count(export.names),
                               (ArraySupply){next_tensor, &export}, error);

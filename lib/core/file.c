@@ -45,12 +45,13 @@ static void remove_temporary(OutputFile *file) {
     drop_name(file);
 }
 
-/* What is replaced keeps its mode and, where that is allowed, its owner. */
-static void take_mode(const OutputFile *file, int descriptor) {
+/* What is replaced keeps its mode and, where that is allowed, its owner. Until it is complete (`more` is 0
+ * then) whoever goes on with it or removes it must be able to open it. */
+static void take_mode(const OutputFile *file, int descriptor, mode_t more) {
     const struct stat *status = &file->target.status;
     if (!file->target.exists) return;
     if (fchown(descriptor, status->st_uid, status->st_gid)) errno = 0; /* only root gives files away */
-    fchmod(descriptor, status->st_mode & 07777);
+    fchmod(descriptor, (status->st_mode & 07777) | more);
 }
 
 /* Locked, unless somebody else holds it; what was given its final name meanwhile is left alone. */
@@ -74,7 +75,7 @@ static int open_kept(OutputFile *file, Error *error) {
     file->temporary = memory_format("%s.part", file->target.path);
     const int descriptor = open_part(file->temporary);
     if (descriptor >= 0) {
-        take_mode(file, descriptor);
+        take_mode(file, descriptor, S_IRUSR | S_IWUSR);
         return descriptor;
     }
     if (errno == EWOULDBLOCK)
@@ -122,7 +123,7 @@ static int open_beside(OutputFile *file) {
     hidden_files_remove_left(file->target.path);
     int descriptor = open_unnamed(file);
     if (descriptor < 0) descriptor = open_named(file);
-    if (descriptor >= 0) take_mode(file, descriptor);
+    if (descriptor >= 0) take_mode(file, descriptor, S_IRUSR | S_IWUSR);
     return descriptor;
 }
 
@@ -241,6 +242,7 @@ static bool sync_folder(const char *folder) {
 }
 
 static bool rename_synced(OutputFile *file, const char *folder, Error *error) {
+    take_mode(file, fileno(file->stream), 0);
     if (*file->unnamed && !name_unnamed(file)) return cannot_write(file, error);
     if (file->temporary && rename(file->temporary, file->target.path))
         return error_set_errno(error, "cannot rename %s to %s", file->temporary, file->target.path);
@@ -301,8 +303,8 @@ static bool is_empty(const OutputFile *file) {
 void output_file_abandon(OutputFile *file) {
     if (!file) return;
     if (file->is_kept && is_empty(file)) file->is_kept = false;
+    remove_temporary(file); /* while the lock keeps others from taking it up */
     if (file->path) fclose(file->stream);
-    remove_temporary(file);
     output_file_free(file);
 }
 

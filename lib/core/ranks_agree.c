@@ -56,8 +56,14 @@ bool ranks_agree(const Ranks *ranks, const json_t *own, Error *error) {
     json_object_foreach((json_t *)own, key, value) {
         if (!other && !json_equal(value, json_object_get(first, key))) other = key;
     }
+    json_object_foreach(first, key, value) {
+        if (!other && !json_object_get(own, key)) other = key;
+    }
+    const bool agree =
+        !other || error_set(error,
+                            "--%s is not rank 0's; all ranks need the same command over the same "
+                            "files",
+                            other);
     json_decref(first);
-    if (!other) return wait_for_all(ranks);
-    return error_set(error, "--%s is not rank 0's; all ranks need the same command over the same files",
-                     other);
+    return agree && wait_for_all(ranks);
 }

@@ -9,6 +9,7 @@
 #include "stream/hidden_states.h"
 #include "stream/reader.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -173,7 +174,8 @@ static bool check_ids(FeatureStore *store, const Record *record, const RecordTen
 static bool check_values(FeatureStore *store, const Record *record, const RecordTensor *tensor,
                          Error *error) {
     if (store->kind == FEATURE_TOKENS) return check_ids(store, record, tensor, error);
-    if (!dtype_is_float(tensor->dtype)) return true;
+    if (store->kind == FEATURE_HIDDEN || !dtype_is_float(tensor->dtype))
+        return true; /* hidden_states_of looked */
     const size_t count = record_tensor_elements(tensor);
     char problem[RECORD_MAX_NAME + 64];
     snprintf(problem, sizeof problem, "tensor '%s' has values that are infinite or no number", tensor->name);
@@ -265,7 +267,7 @@ static bool check_item_count(const FeatureStore *store, Error *error) {
  * on some networks, each makes it. */
 static int lock_stream(const FeatureStore *store, const char *path) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || !flock(file, LOCK_EX | LOCK_NB)) return file;
+    if (file < 0 || !flock(file, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK) return file;
     log_report("%s: another program writes it to the cache; this one waits", store->name);
     flock(file, LOCK_EX);
     return file;
@@ -289,8 +291,9 @@ static bool find_or_make_cache(FeatureStore *store, StreamReader *reader, const 
                                const char *folder, Error *error) {
     mkdir(folder, 0777); /* it may be there */
     char *path = feature_cache_path(folder, stream);
-    const int lock = lock_stream(store, stream);
-    const bool found = feature_cache_find(store, path);
+    bool found = feature_cache_find(store, path);
+    const int lock = found ? -1 : lock_stream(store, stream);
+    found = found || feature_cache_find(store, path); /* another program made it meanwhile */
     const bool fine = found || make_cache(store, reader, path, error);
     if (found) log_detail("%s: the rows are those in %s; the stream is not read", store->name, path);
     if (lock >= 0) close(lock);

@@ -13,7 +13,7 @@ typedef struct Scorer {
     ItemVectors vectors;
 } Scorer;
 
-/* Users are taken in blocks, so that a tile of candidates that was fetched serves many. */
+/* Users or items that are answered at a time, so that a tile of candidates that was fetched serves many. */
 enum { SCORER_USERS = 2048 };
 
 /* The users users[first … first + count − 1]; with NULL those with the numbers first … first + count − 1. */

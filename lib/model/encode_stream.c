@@ -168,16 +168,18 @@ static bool open_to_resume(Job *job, const json_t *header, const json_t *run, Er
 
 static bool open_writer(Job *job, const Program *program, Error *error) {
     json_t *header = describe_header(job, program);
+    bool fine;
     if (job->request->resume) {
         json_t *run = describe_run(job, program);
-        open_to_resume(job, header, run, error);
+        fine = open_to_resume(job, header, run, error);
         json_decref(run);
     } else {
         job->writer = stream_writer_open(job->request->output, header, error);
+        fine = job->writer;
     }
     json_decref(header);
     if (job->writer) stream_writer_set_level(job->writer, job->request->level);
-    return job->writer != NULL;
+    return fine;
 }
 
 /* The states of the window's items after `end` blocks. */

@@ -33,9 +33,10 @@ void tape_destroy(Tape *tape) {
 }
 
 void tape_reset(Tape *tape, uint64_t dropout_seed) {
+    if (tape->staging)
+        tape->backend->staging->restart(tape->staging); /* sends what waits; memory is free then */
     arena_reset(tape->arena);
     arena_reset(tape->values);
-    if (tape->staging) tape->backend->staging->restart(tape->staging);
     tape->upload_count = 0;
     tape->count = 0;
     tape->piece_count = 0;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -98,6 +99,10 @@ static bool read_journal(Journal *journal, const json_t *run, uint64_t stream_si
     size_t size, at = 0;
     Error reason;
     unsigned char *text = file_read(journal->path, SIZE_MAX, &size, &reason);
+    if (!text && !access(journal->path, F_OK)) {
+        *error = reason;
+        return false;
+    }
     json_t *theirs = text ? next_line((const char *)text, size, &at) : NULL;
     bool fine =
         theirs || error_set(error, "there is no %s that says of which run it is; remove it", journal->path);
@@ -152,8 +157,9 @@ static void journal_free(Journal *journal) {
     free(journal);
 }
 
-/* A file goes on behind its first `size` bytes. */
+/* A file goes on behind its first `size` bytes; what has not been written yet lay behind them. */
 static bool cut(FILE *file, off_t size) {
+    __fpurge(file);
     return !ftruncate(fileno(file), size) && !fseeko(file, size, SEEK_SET);
 }
 

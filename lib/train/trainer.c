@@ -310,7 +310,6 @@ static bool finish_epoch(Trainer *trainer, double started, Error *error) {
     if (trainer->options.ranks->count > 1)
         log_detail("of training %.3g s went into exchanging with other ranks and waiting for them",
                    exchanged);
-    trainer->exchanged = ranks_seconds();
     if (!log_epoch(trainer, &state, valid, error)) return false;
     if (trainer->options.checkpoint && !save(trainer, error)) return false;
     if (is_interrupted(trainer)) end_interrupted(trainer);
@@ -360,6 +359,7 @@ static bool run_epochs(Trainer *trainer, Error *error) {
                       (uint64_t)trainer->epoch * batches + trainer->state.batch, all);
     while (!is_over(trainer)) {
         const double started = progress_clock();
+        trainer->exchanged = ranks_seconds();
         if (!train_epoch(trainer, error)) return false;
         if (!*trainer->divergence && !finish_epoch(trainer, started, error)) return false;
     }
