@@ -1,4 +1,4 @@
-# Settings for films where a run takes two minutes of one processor: texts as what formats/examples/terms_stage.py makes
+# Settings for films where a run takes a minute and a half of one processor: texts as what formats/examples/terms_stage.py makes
 # of their terms, in one hidden state each, posters of 32 pixels in four patches and an encoder of one block for them,
 # trained from nothing, and the user encoder of the ID tower to start from.
 #   make dataset ITEMS=items.tsv BEHAVIOURS=users.tsv IMAGES=images/ SETTINGS=pipelines/films-terms.mk

@@ -173,7 +173,6 @@ frozen = $(or $(foreign.$(1)),$(filter-out 0,$(call the,$(1)_BLOCKS)))
 source = $(or $(call the,$(1)),$(out)/$(if $(call frozen,$(1)),$(lower.$(1)).pmt,$(unfrozen.$(1))))
 unfrozen.TEXT  := tokens.pmt
 unfrozen.IMAGE := images.lmdb
-has_images = $(call the,IMAGE)$(call the,IMAGES)
 
 streams = $(foreach dataset,$(1),$(check)$(if $(call the,TEXT),,$(text_streams))\
   $(if $(call the,IMAGE),,$(if $(call the,IMAGES),$(image_streams))))

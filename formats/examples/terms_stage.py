@@ -10,8 +10,8 @@ by its logarithm, and the rarer it is among the texts the more (tf-idf). Of the 
 largest components are kept, their lengths s as s^POWER: below 1, what tells few items apart is nearly as large as what
 tells genres apart, so that the projection that pm-train-user learns has both at hand. Each item has one hidden state.
 
-All texts are in memory, and the time is that of an eigenvalue problem of as many rows as there are items: half a minute
-for three thousand. New items need a new run, and with it a new training."""
+All texts are in memory, and the time is that of an eigenvalue problem of as many rows as there are items: three
+quarters of a minute for three thousand. New items need a new run, and with it a new training."""
 import argparse
 import collections
 import os

@@ -94,12 +94,12 @@ SRUN
     slurm
     train() {
         sbatch pipelines/cluster/train.sbatch -q --users data/users.tsv --catalog data/items.tsv --tower id --dim 16 \
-            --batch-size 2 --schedule constant --epochs 60 --validate-every 60 --log "$1.jsonl" --checkpoint "$1" -o "$1.pmt"
+            --batch-size 2 --schedule constant --epochs 60 --validate-every 60 --log "$1.jsonl" --checkpoint "$PWD/$1" -o "$1.pmt"
     }
     train whole
     train stopped &
     for _ in {1..200}; do [ ! -s stopped.jsonl ] || break; sleep 0.05; done
-    kill -TERM "$(pgrep -n -f 'checkpoint stopped')"
+    kill -TERM "$(pgrep -n -f "checkpoint $PWD/stopped")"
     status=0
     wait $! || status=$?
     [ "$status" = 143 ]

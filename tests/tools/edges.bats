@@ -45,9 +45,9 @@ run_modal() {
 # The log is whole, every number in it is one, and the model is one that can be used.
 is_sound() {
     [ "$(jq -s 'map(select(.valid)) | length' out.jsonl)" -eq 2 ]
-    ! grep -q 'nan\|inf' out.jsonl
+    ! grep -q 'nan\|inf' out.jsonl || return 1
     pm-cat --verify out.pmt -q
-    ! grep -q '[^a-z]nan\|[^a-z]inf[^a-z]' out.stderr
+    ! grep -q '[^a-z]nan\|[^a-z]inf[^a-z]' out.stderr || return 1
 }
 
 @test "one user, one item: the loss is 0, and it is said that nothing can be learned" {
@@ -76,9 +76,9 @@ is_sound() {
     [ "$(grep -c 'warning: all gradients are 0' out.stderr)" -eq 1 ]
     run_id --batch-size 1 --objective dap,nid=1
     is_sound
-    ! grep -q warning out.stderr
+    ! grep -q warning out.stderr || return 1
     run_id --batch-size 2
-    ! grep -q warning out.stderr
+    ! grep -q warning out.stderr || return 1
 }
 
 @test "all users the same, all items the same" {

@@ -22,10 +22,6 @@ calls_of() {
     cat count
 }
 
-need_shim() {
-    [[ "$(ldd "$(command -v pm-cat)")" != *libasan* ]] || skip "a sanitizer has its own malloc"
-}
-
 # The target is as it was. Of the two files of pm-export, the one with the arrays may be there without its keys.
 is_old_or_complete() {
     cmp -s "$2" <(echo old) || { [ "$1" = pm-export ] && cmp -s "$2" good-pm-export; }
@@ -280,7 +276,7 @@ sweep() {
         $old
         mv out.npy old.npy
         mv out.keys.tsv old.keys.tsv
-        ! cmp -s old.keys.tsv new.keys.tsv
+        ! cmp -s old.keys.tsv new.keys.tsv || return 1
         seen=
         for fault in {sync:1,sync:2,sync:3,link:2,link:3,rename:1,rename:2}:{kill,EIO}; do
             rm -f out* .out*
@@ -289,9 +285,11 @@ sweep() {
             status=0
             with_fault $fault $new > printed 2> messages || status=$?
             [ $status != 0 ] || { echo "$new with $fault: no failure"; return 1; }
+            is=
             for which in old new; do
                 cmp -s out.npy $which.npy && is=$which
             done
+            [ -n "$is" ] || { echo "$new with $fault: out.npy is neither"; return 1; }
             [ ! -e out.keys.tsv ] || cmp out.keys.tsv $is.keys.tsv
             seen+=" $is$([ -e out.keys.tsv ] || echo -alone)"
             [ $status = 137 ] || nothing_left out.npy $([ ! -e out.keys.tsv ] || echo out.keys.tsv)

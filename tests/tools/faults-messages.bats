@@ -9,7 +9,7 @@ escape=$'\033'
 
 # plain COMMAND…: fails in one line, in which there is no control character.
 plain() {
-    ! "$@" > printed 2> messages < /dev/null
+    ! "$@" > printed 2> messages < /dev/null || return 1
     [ "$(wc -l < messages)" = 1 ]
     ! tr -d '\n' < messages | LC_ALL=C grep -q '[[:cntrl:]]' || { cat -v messages; return 1; }
 }
@@ -43,5 +43,8 @@ plain() {
         fails "out-fifo.pmt: not a regular file" timeout 10 $tool
     done
     pm-export -q - -o out.npz < tokens.pmt
-    nothing_left out-fifo.pmt out.npz out.keys.tsv
+    pm-export -q - -o out-images.npz < images.lmdb
+    pm-export -q images.lmdb -o out-want.npz
+    cmp out-images.npz out-want.npz
+    nothing_left out-fifo.pmt out.npz out.keys.tsv out-{images,want}.{npz,keys.tsv}
 }

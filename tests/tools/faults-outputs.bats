@@ -63,7 +63,7 @@ setup() { clear_outputs; }
         [ -L out-first ]
         [ -L out-new.npz ]
         cmp out-there/real out-there/new || [ $tool = pm-export ]
-        ! grep -qx old out-there/real
+        ! grep -qx old out-there/real || return 1
         [ -z "$(ls -A out-there | grep -v 'real\|new\|keys')" ]
     done
 }
@@ -125,7 +125,7 @@ setup() { clear_outputs; }
     wait $!
     cmp out out-third
     head -c 300 tokens.pmt > out-cut
-    ! $pmt copy out-cut -o out-real 2> messages
+    ! $pmt copy out-cut -o out-real 2> messages || return 1
     cmp out out-real
     nothing_left out out-real out-link out-around out-fifo out-third out-cut
 }
@@ -199,7 +199,7 @@ setup() { clear_outputs; }
 
 @test "with a closed standard error nothing goes into other files" {
     $(command_of pm-train-user out) --epochs 2 --log out-log -v 2>&-
-    ! grep -v '^{' out-log
+    ! grep -v '^{' out-log || return 1
     mkdir out-images
     head -n 1 items.tsv > out.tsv
     echo broken > "out-images/$(cut -f 1 out.tsv).png"

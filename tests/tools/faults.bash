@@ -31,6 +31,10 @@ faults_shim() {
     export FAULTS
 }
 
+need_shim() {
+    [[ "$(ldd "$(command -v pm-cat)")" != *libasan* ]] || skip "a sanitizer has its own malloc"
+}
+
 tools="pm-cat pm-encode-image pm-encode-text pm-eval pm-export pm-fuse pm-imgpack pm-import pm-recommend pm-report
     pm-synth pm-tokenize pm-train-user"
 

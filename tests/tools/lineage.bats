@@ -120,7 +120,7 @@ train_id() { pm-train-user -q --dim 8 --epochs 1 "$@"; }
         pm-cat --select '*layer.2.output.dense.weight' out-$name.pmt -q -o out-part.pmt
         pm-export out-part.pmt -q -o out-$name.npz
     done
-    ! cmp -s out-init.npz out-own.npz
+    ! cmp -s out-init.npz out-own.npz || return 1
 }
 
 @test "the rows of an ID table go to the items of their names" {
@@ -139,7 +139,7 @@ train_id() { pm-train-user -q --dim 8 --epochs 1 "$@"; }
     done
     cmp out-first-x.npz out-then-x.npz
     cmp out-first-z.npz out-then-z.npz
-    ! cmp -s out-first-y.npz out-then-w.npz
+    ! cmp -s out-first-y.npz out-then-w.npz || return 1
     pm-cat --select '!(id_encoder.names)' out-first.pmt -q -o out-nameless.pmt
     refuses out-nameless.pmt id_encoder.names -- train_id --users out-then-users.tsv --catalog out-first.tsv \
         --init out-nameless.pmt -o out.pmt

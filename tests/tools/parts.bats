@@ -75,7 +75,7 @@ same_figures() {
     model "${text[@]}" --clip 1e6 -o out-unclipped.pmt
     for option in "--clip 0.01" "--accumulate 2"; do
         model "${text[@]}" $option -o out.pmt
-        ! cmp -s <(pm-export out.pmt -q -o out-1.npz && cat out-1.npz) <(pm-export out-plain.pmt -q -o out-2.npz && cat out-2.npz)
+        ! cmp -s <(pm-export out.pmt -q -o out-1.npz && cat out-1.npz) <(pm-export out-plain.pmt -q -o out-2.npz && cat out-2.npz) || return 1
     done
     pm-export -q out-plain.pmt -o out-1.npz
     pm-export -q out-unclipped.pmt -o out-2.npz

@@ -64,7 +64,7 @@ dataset() {
 
 # bats does not see a failure behind a "!".
 not() {
-    ! "$@"
+    if "$@"; then return 1; fi
 }
 
 # The tools that ran since the last call of this, each once, on one line.

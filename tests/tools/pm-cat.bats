@@ -52,7 +52,7 @@ fails_with() {
     "$python" "$pmt" verify "$good"/*.pmt > python
     pm-cat --verify "$good"/*.pmt > c
     diff c python
-    ! "$python" "$pmt" verify "$bad"/*.pmt 2> refused > passed
+    ! "$python" "$pmt" verify "$bad"/*.pmt 2> refused > passed || return 1
     [ ! -s passed ]
     [ "$(wc -l < refused)" -eq "$(ls "$bad"/*.pmt | wc -l)" ]
 }
@@ -304,7 +304,7 @@ END
 }
 
 @test "pm-cat: every file is verified, whatever is wrong with those before it" {
-    ! pm-cat --verify "$good/items.pmt" "$bad/checksum.pmt" "$good/tokens.pmt" > stdout 2> stderr
+    ! pm-cat --verify "$good/items.pmt" "$bad/checksum.pmt" "$good/tokens.pmt" > stdout 2> stderr || return 1
     [ "$(wc -l < stdout)" -eq 2 ]
     [ "$(wc -l < stderr)" -eq 1 ]
 }

@@ -128,7 +128,7 @@ END
         [ "$(cat out-dtypes)" = $dtype ]
         pm-encode-text --encoder out-e.pmt --blocks 1 -q -o out-text.pmt tokens.pmt
         [ "$(pm-cat --keys out-text.pmt)" = "$(pm-cat --keys text.pmt)" ]
-        ! same_content out-text.pmt text.pmt
+        ! same_content out-text.pmt text.pmt || return 1
     done
 }
 

@@ -98,7 +98,7 @@ evaluate() { pm-eval -q --model model.pmt --items items.pmt --users users.tsv "$
     run bash -c 'pm-eval -q --model model.pmt --items items.pmt --users users.tsv --ranks out-ranks > /dev/full'
     [ "$status" -eq 1 ]
     [[ "$output" == *"standard output"* ]]
-    ! compgen -G 'out-ranks*'
+    ! compgen -G 'out-ranks*' || return 1
 }
 
 @test "no cold target: null in JSON, no figure in the table" {
@@ -106,7 +106,7 @@ evaluate() { pm-eval -q --model model.pmt --items items.pmt --users users.tsv "$
     evaluate --users out-users.tsv --cold --json | jq -e '.cold.users == 0 and .cold["HR@10"] == null and .warm.users == 2'
     evaluate --users out-users.tsv --cold > out-table
     grep -A 1 '^cold targets: 0 users' out-table | grep '^warm targets: 2 users'
-    ! grep -i nan out-table
+    ! grep -i nan out-table || return 1
 }
 
 @test "more inputs than the model has positions" {

@@ -431,7 +431,7 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     [ "$status" -eq 0 ]
     [[ "$output" == *"forced.lmdb: its images were resized otherwise (bilinear, both sides forced)"*"pm-imgpack --encoder packs them so" ]]
     pm-encode-image -q --encoder plain.pmt forced.lmdb -o z.pmt
-    ! cmp -s <(pm-export -q y.pmt -o y.npz; cat y.npz) <(pm-export -q z.pmt -o z.npz; cat z.npz)
+    ! cmp -s <(pm-export -q y.pmt -o y.npz; cat y.npz) <(pm-export -q z.pmt -o z.npz; cat z.npz) || return 1
     jq '.resample = 1 | .rescale_factor = 1 | .crop_size = 5' clip/preprocessor_config.json > p.json
     mv p.json clip/preprocessor_config.json
     run pm-import --encoder clip -o enc.pmt

@@ -135,8 +135,8 @@ END
 
 @test "one file: nothing is loaded from elsewhere, and the bytes are the same again" {
     pm-report -q runs/two runs/other runs/popularity --users users.tsv --images images.lmdb -o out.html > out-terminal
-    ! grep -Eo '(src|href)="[^"]{0,40}' out.html | grep -vE '"(data:|#)'
-    ! grep -Eq '<script|<link|@import|url\(https?:' out.html
+    ! grep -Eo '(src|href)="[^"]{0,40}' out.html | grep -vE '"(data:|#)' || return 1
+    ! grep -Eq '<script|<link|@import|url\(https?:' out.html || return 1
     pm-report -q --threads 1 runs/two runs/other runs/popularity --users users.tsv --images images.lmdb -o out-again.html > out-terminal-again
     cmp out.html out-again.html
     cmp out-terminal out-terminal-again
@@ -146,7 +146,7 @@ END
     pm-report runs/one -o out.html > out-terminal 2> out-said
     [ ! -s out-said ]
     grep -q 'Validation' out.html
-    ! grep -qi 'warning' out.html
+    ! grep -qi 'warning' out.html || return 1
     grep -q '^one  *-  *-' out-terminal
 }
 

@@ -38,7 +38,7 @@ behind() {
     cmp model.pmt out-model.pmt
     cmp log.jsonl out.jsonl
     train --threads 1 --seed 7 -o out-other.pmt
-    ! cmp -s model.pmt out-other.pmt
+    ! cmp -s model.pmt out-other.pmt || return 1
 }
 
 @test "a training that was interrupted goes on to the same bytes" {
@@ -46,7 +46,7 @@ behind() {
         train --threads 1 --schedule $schedule --epochs 4 --log out-a.jsonl --checkpoint out-a -o out-a.pmt
         train --threads 1 --schedule $schedule --epochs 2 --log out-b.jsonl --checkpoint out-b -o out-half.pmt
         head -n 4 out-a.jsonl | cmp - <(head -n 4 out-b.jsonl)
-        ! cmp -s out-a.jsonl out-b.jsonl
+        ! cmp -s out-a.jsonl out-b.jsonl || return 1
         train --threads 1 --schedule $schedule --epochs 4 --log out-b.jsonl --checkpoint out-b -o out-b.pmt
         cmp out-a.pmt out-b.pmt
         cmp out-a.jsonl out-b.jsonl

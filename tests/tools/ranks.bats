@@ -13,6 +13,8 @@ setup_file() {
 }
 
 setup() {
+    load faults
+    load golden_runs
     load small_data
     load python
     need_python
@@ -27,9 +29,9 @@ ranks() {
     mpirun -n "$count" "$@"
 }
 
-# Compares two models, relative to the largest weight, and the losses of all steps. After many steps the biases of keys are
-# left out: softmax(q·(k + b)) is softmax(q·k), so that their gradients are 0 but for rounding, of which AdamW makes as much
-# as of any other.
+# Compares two models, relative to the largest weight, and the losses of all steps. The gradient of a key's bias is 0 but
+# for rounding, since softmax(q·(k + b)) is softmax(q·k); AdamW makes of it as much as of any other, but no more than
+# lr·(1 − β1) / √(1 − β2) = 3.2e-4 a step.
 close() {
     "$python" - "$PROJECT" "$@" <<'END'
 import json, sys
@@ -44,11 +46,11 @@ losses = [[json.loads(line)["loss"] for line in open(path) if '"loss"' in line] 
 assert len(losses[0]) == len(losses[1]) > 3
 scale = max(np.abs(value).max() for tensors in one.values() for value in tensors.values() if value.size)
 for key in one:
-    if len(losses[0]) >= 50 and key.endswith((b"k_proj.bias", b"key.bias")):
-        continue
+    is_rounding = key.endswith((b"k_proj.bias", b"key.bias"))
+    bound = 2 * 3.2e-4 * len(losses[0]) if is_rounding else 1e-5 * scale
     for name, value in one[key].items():
-        worst = np.abs(value - many[key][name]).max() / scale if value.size else 0
-        assert worst < 1e-5, (key, name, worst)
+        worst = np.abs(value - many[key][name]).max() if value.size else 0
+        assert worst < bound, (key, name, worst)
 for a, b in zip(*losses):
     assert abs(a - b) <= 1e-5 * abs(a), (a, b)
 END
@@ -76,6 +78,7 @@ modal() {
 }
 
 @test "all objectives, batches that no number divides, fifty steps" {
+    same $(modal) --batch-size 7 --objective dap,nicl=0.1,nid=1,rcl=0.1
     same $(modal) --batch-size 7 --objective dap,nicl=0.1,nid=1,rcl=0.1 --epochs 10
     [ "$(jq 'select(.loss).step' one.jsonl | tail -n 1)" = 50 ]
 }
@@ -121,25 +124,8 @@ modal() {
 }
 
 @test "golden runs of the released code: losses, and ranks of all users" {
-    golden=$PROJECT/tests/golden/runs
-    for run in text-only-sasrec modal-merge_attn-sasrec; do
-        streams=()
-        pm-import -q --model "$golden/$run/init.safetensors" --config "$golden/$run/config.json" -o init.pmt
-        for side in text image; do
-            [[ $run = modal* || $run = $side* ]] || continue
-            pm-import -q --items "$golden/$run/items.tsv" --hidden ${side}_hidden \
-                $([ $side = text ] && echo --mask text_mask) "$golden/$run/features.safetensors" -o golden-$side.pmt
-            streams+=(--$side golden-$side.pmt)
-        done
-        ranks 2 pm-train-user -q --users "$golden/$run/users.tsv" "${streams[@]}" --init init.pmt \
-            --config "$golden/$run/config.json" --epochs 10 --log golden.jsonl -o golden.pmt
-        jq -r 'select(.step).loss' golden.jsonl | paste - <(head -n 10 "$golden/$run/losses.tsv") |
-            awk '{ d = $1 / $2 - 1 } d > 1e-4 || d < -1e-4 { print; wrong = 1 } END { exit wrong || NR != 10 }'
-        pm-fuse -q --model init.pmt "${streams[@]}" -o golden-items.pmt
-        ranks 2 pm-eval -q --model init.pmt --users "$golden/$run/users.tsv" --items golden-items.pmt --split valid \
-            --ranks golden.tsv > figures
-        [ "$(cut -f 2 golden.tsv | paste -sd ' ')" = "$(awk -F '\t' '$1 == "init" && $2 == "valid" { print $3 }' "$golden/$run/ranks.tsv")" ]
-    done
+    golden_options=()
+    golden_runs ranks 2
 }
 
 @test "dropout is drawn for each process, and a run repeats to the byte" {
@@ -154,12 +140,12 @@ modal() {
     same_options="--dropout 0 --threads 1 --batch-size 5 --accumulate 3 --epochs 3"
     $(modal) $same_options --log one.jsonl -o one.pmt
     rm -f ck
-    ranks 3 $(modal) $same_options --checkpoint ck --checkpoint-every 1 --log many.jsonl -o many.pmt &
+    ranks 3 $(modal) $same_options --checkpoint ck --checkpoint-every 1 --log "$PWD/many.jsonl" -o many.pmt &
     for _ in {1..200}; do
         [ ! -e ck ] || [ "$(grep -c loss many.jsonl)" -lt 4 ] || break
         sleep 0.05
     done
-    pkill -9 -f "checkpoint-every 1 --log many.jsonl" || true
+    pkill -9 -f "checkpoint-every 1 --log $PWD/many.jsonl" || true
     wait || true
     ranks 2 $(modal) $same_options --checkpoint ck --checkpoint-every 1 --log many.jsonl -o many.pmt
     close one.pmt many.pmt one.jsonl many.jsonl
@@ -176,22 +162,22 @@ modal() {
 
 @test "a process that is killed ends all within ten seconds, with a whole checkpoint and no model" {
     rm -f ck out.pmt
-    ranks 3 $(modal) --batch-size 2 --epochs 2000 --checkpoint ck --checkpoint-every 3 -o out.pmt > killed 2>&1 &
+    ranks 3 $(modal) --batch-size 2 --epochs 2000 --checkpoint "$PWD/ck" --checkpoint-every 3 -o out.pmt > killed 2>&1 &
     job=$!
     for _ in {1..200}; do [ ! -e ck ] || break; sleep 0.05; done
-    pkill -9 -n -f "epochs 2000 --checkpoint ck"
+    pkill -9 -n -f "epochs 2000 --checkpoint $PWD/ck"
     SECONDS=0
     wait $job && return 1
     [ "$SECONDS" -lt 10 ]
-    ! pgrep -f "epochs 2000 --checkpoint ck"
+    ! pgrep -f "epochs 2000 --checkpoint $PWD/ck" || return 1
     pm-cat --verify -q ck
-    ! compgen -G 'out.pmt*'
+    ! compgen -G 'out.pmt*' || return 1
 }
 
 @test "a failure names rank and host in one line, and ends all" {
     run -1 --separate-stderr ranks 2 $(modal) --users absent.tsv -o out.pmt
     [ "$(grep -c '^pm-train-user (rank 0 of 2, .*): .*absent.tsv' <<< "$stderr")" = 1 ]
-    ! grep -q 'rank 1 of 2' <<< "$stderr"
+    ! grep -q 'rank 1 of 2' <<< "$stderr" || return 1
 }
 
 @test "processes of another program, with other options or files are told apart before they train" {
@@ -207,6 +193,10 @@ modal() {
     apart "--epochs is not rank 0's" "${command[@]}" --epochs 3
     apart "--checkpoint is not rank 0's" "${command[@]}" --checkpoint ck-other
     apart "--users is not rank 0's" "${command[@]}" --users other.tsv
+    apart "--init is not rank 0's" "${command[@]}" --init base.pmt
+    read -ra command <<< "$(modal) --init base.pmt -o out.pmt"
+    apart "--init is not rank 0's" $(modal) -o out.pmt
+    read -ra command <<< "$(modal) -o out.pmt"
     mkdir other
     cp "$(command -v pm-train-user)" "$(dirname "$(command -v pm-cat)")/../lib/pm-mpi.so" other
     echo >> other/pm-train-user
@@ -227,18 +217,18 @@ one_fails() {
     echo "$stderr"
     [ "$status" -ne 0 ] && [ "$SECONDS" -lt 10 ] && [ "$(grep -c "pm-train-user (rank . of 2, " <<< "$stderr")" = 1 ] &&
         grep -q "pm-train-user (rank $failing of 2, [^)]*): .*$1" <<< "$stderr" &&
-        ! compgen -G 'out.pmt*' && ! compgen -G '.out.pmt*'
+        [ -z "$(ls -d out.pmt* .out.pmt* 2> /dev/null)" ]
 }
 
 @test "one that has a bad record, a full disk or no scratch file ends all in one line" {
-    shim=$(realpath "$(dirname "$(command -v pm-cat)")/../unit/faults.so")
+    faults_shim
     read -ra train <<< "$(modal) --batch-size 4 -o out.pmt"
     failing=1
     head -c $(($(wc -c < text.pmt) / 2)) text.pmt > bad.pmt
     one_fails "bad.pmt" "${train[@]}" : -n 1 "${train[@]}" --text bad.pmt
     one_fails "scratch file" "${train[@]}" --memory 0 : -n 1 env TMPDIR=/absent "${train[@]}" --memory 0
-    nm -D "$shim" 2> /dev/null | grep -q __asan && skip "a sanitizer brings its own malloc"
-    full="env LD_PRELOAD=$shim FAULT=write:1+:ENOSPC"
+    need_shim
+    full="env LD_PRELOAD=$FAULTS FAULT=write:1+:ENOSPC"
     one_fails "No space left on device" "${train[@]}" --memory 0 : -n 1 $full "${train[@]}" --memory 0
     failing=0
     for option in "" "--log full.jsonl" "--checkpoint ck --checkpoint-every 1"; do
@@ -249,11 +239,12 @@ one_fails() {
 
 @test "one that is out of memory within a limit ends all in one line" {
     read -ra train <<< "pm-train-user -q --users users.tsv --catalog items.tsv --user-heads 2 --threads 1"
-    ranks 2 "${train[@]}" --dim 8 --epochs 100000 --log memory.jsonl -o out.pmt 2> /dev/null &
+    ranks 2 "${train[@]}" --dim 8 --epochs 100000 --log "$PWD/memory.jsonl" -o out.pmt 2> /dev/null &
     for _ in {1..200}; do [ ! -s memory.jsonl ] || break; sleep 0.05; done
-    limit=$(peak_of 'dim 8 --epochs 100000')
-    pkill -9 -n -f 'dim 8 --epochs 100000'
+    limit=$(peak_of "epochs 100000 --log $PWD/memory.jsonl")
+    pkill -9 -n -f "epochs 100000 --log $PWD/memory.jsonl"
     wait || true
+    [ -n "$limit" ]
     [ "$limit" -lt 100000000 ] || skip "a sanitizer needs more"
     failing=1
     one_fails "out of memory" "${train[@]}" --dim 1024 -o out.pmt : \
@@ -278,10 +269,10 @@ one_fails() {
 
 @test "a signal to one process puts the state away and ends all" {
     rm -f ck out.pmt
-    ranks 2 $(modal) --epochs 100000 --checkpoint ck --log stopped.jsonl -o out.pmt 2> stopped &
+    ranks 2 $(modal) --epochs 100000 --checkpoint "$PWD/ck" --log stopped.jsonl -o out.pmt 2> stopped &
     job=$!
     for _ in {1..200}; do [ ! -s stopped.jsonl ] || break; sleep 0.05; done
-    kill -TERM "$(pgrep -n -f 'epochs 100000 --checkpoint ck')"
+    kill -TERM "$(pgrep -n -f "epochs 100000 --checkpoint $PWD/ck")"
     SECONDS=0
     wait $job && return 1
     [ "$SECONDS" -lt 10 ]

@@ -103,3 +103,8 @@ good() {
     tests_run 0 "2 passed, 0 failed"
     [ "$(grep '^#' said | paste -sd ' ')" = "# tests/unit/test_a.c # tests/unit/test_b.c" ]
 }
+
+# A command behind ! ends no test, whatever it says.
+@test "no test asserts by a ! alone" {
+    [ -z "$(grep -nE '^ *! ' "$PROJECT"/tests/tools/*.bats | grep -v '||\|; then$')" ]
+}
