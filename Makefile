@@ -281,18 +281,20 @@ space := $(subst ,, )
 
 C_FILES   = $(shell git ls-files '*.c' '*.h' '*.cc' '*.cu' 2> /dev/null)
 # clang 14 has no omp.h of its own without libomp, GCC's will do; and _Float16 it has with AVX512-FP16 only.
-TIDY      = $(CPPFLAGS) -std=gnu17 -mavx512fp16 -fopenmp -idirafter $(shell $(CC) -print-file-name=include)
+TIDY      = $(CPPFLAGS) -DBACKEND_VERSION=$(BACKEND_VERSION) -std=gnu17 -mavx512fp16 -fopenmp \
+            $(if $(MPICC),$(subst -I,-isystem ,$(shell $(MPICC) --showme:compile))) \
+            -idirafter $(shell $(CC) -print-file-name=include)
 
 .PHONY: format lint
 format: ## clang-format all C files in place
 	clang-format -i $(C_FILES)
 lint: ## clang-format (check), cppcheck, clang-tidy
 	@$(MAKE) --no-print-directory deps PACKAGES='$(LINTERS)'
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --error-exitcode=1 -j $(shell nproc) --std=c11 --enable=warning,performance,portability \
 	    --library=tests/cppcheck.cfg --suppress=readdirCalled \
 	    --suppress=invalidFunctionArg:lib/nn/backend/cpu/softmax.h -Ilib -D_GNU_SOURCE lib tools
-	printf '%s\n' $(filter lib/%.c tools/%.c,$(C_FILES)) | \
+	@printf '%s\n' $(filter-out $(NOT_BY_CLANG),$(filter lib/%.c tools/%.c,$(C_FILES))) | \
 	    xargs -P $(shell nproc) -n 8 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY) 2> /dev/null' tidy
 
 # Built for looking, not for speed. No finding of AddressSanitizer (leaks too) or UBSan is suppressed.

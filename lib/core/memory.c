@@ -69,8 +69,8 @@ void *memory_resize(void *block, size_t count, size_t size) {
 }
 
 void memory_want(const void *bytes, size_t size) {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes / page * page;
-    if (size) madvise((void *)first, (uintptr_t)bytes + size - first, MADV_WILLNEED);
+    const size_t before = (uintptr_t)bytes % (uintptr_t)sysconf(_SC_PAGESIZE); /* in its first page */
+    if (size) madvise((char *)bytes - before, before + size, MADV_WILLNEED);
 }
 
 char *memory_copy_text(const char *bytes, size_t size) {

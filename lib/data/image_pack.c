@@ -128,7 +128,7 @@ static bool replace(PackJob *job, PackItem *item) {
 
 static json_t *progress_of(const PackJob *job) {
     const ImagePack *pack = job->pack;
-    return json_pack("{s:O?, s:I, s:I, s:I, s:I}", "job", pack->job, "taken", (json_int_t)(job->stored + 1),
+    return json_pack("{s:O?, s:I, s:I, s:I, s:I}", "job", pack->job, "taken", (json_int_t)job->stored + 1,
                      "packed", (json_int_t)pack->packed, "broken", (json_int_t)pack->broken_count, "damaged",
                      (json_int_t)pack->damaged_count);
 }

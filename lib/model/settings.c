@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 const Settings settings_default = {
     .tower = TOWER_MODAL,
@@ -123,8 +124,7 @@ Option *settings_options(Settings *settings, const Option *own) {
     while (own && own[count].name)
         count++;
     Option *options = memory_need(count + SETTINGS + 1, sizeof *options);
-    for (size_t i = 0; i < count; i++)
-        options[i] = own[i];
+    if (own) memcpy(options, own, count * sizeof *own);
     for (size_t i = 0; i < SETTINGS; i++)
         options[count + i] = (Option){.name = table[i].name,
                                       .kind = table[i].kind,

@@ -69,7 +69,7 @@ static bool read_lines(Run *run, char *path, TakeLine *take, Error *error) {
     if (!path) return true;
     Line line;
     LineReader *reader = line_reader_open(path, error);
-    int got = reader ? 1 : -1;
+    int got;
     bool fine = reader != NULL;
     while (fine && (got = line_reader_next(reader, &line, error)) != 0)
         fine = got > 0 &&

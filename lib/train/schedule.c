@@ -6,7 +6,7 @@ double schedule_factor(Schedule schedule, int64_t epoch, int64_t epochs, int64_t
     const double part = (double)epoch / (double)epochs;
     switch (schedule) {
     case SCHEDULE_STEP:
-        return pow(0.1, (double)(epoch / gap));
+        return pow(0.1, floor((double)epoch / (double)gap));
     case SCHEDULE_COSINE:
         return fmax(0.1, 0.5 * (1 + cos(M_PI * part)));
     case SCHEDULE_LINEAR:

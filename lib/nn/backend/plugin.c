@@ -47,7 +47,7 @@ static PluginOpen load(const char *name, Error *error) {
 }
 
 const Backend *plugin_backend(const char *device, const char *dtype, Error *error) {
-    char message[sizeof error->message / 2];
+    char message[sizeof error->message / 2] = "";
     PluginRequest request = {.bf16 = !strcmp(dtype, "bf16"), .give_up = give_up};
     if (!parse_card(device, &request.card)) {
         error_set(error, "there is no device '%s'", device);

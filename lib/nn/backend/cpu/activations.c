@@ -126,7 +126,7 @@ static void backward_piece(const ActivationBackward *step, size_t block, size_t 
     memset(sums, 0, count * sizeof *sums);
     for (size_t i = block * BLOCK_ROWS; i < end; i++) {
         const size_t at = i * step->columns + first;
-        float *gradient = step->gradient + at, *y = step->y.values ? step->y.values + at : piece;
+        float *gradient = step->gradient + at, *y = step->y.values ? step->y.values + at : &piece[0];
         if (step->z.rounded) widen_row(count, step->z.rounded + at, widened);
         if (step->z.rounded || step->z.values)
             activate_row_backward(step->activation, count, step->z.rounded ? widened : step->z.values + at, y,

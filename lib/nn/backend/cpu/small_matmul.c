@@ -79,7 +79,7 @@ typedef int32_t Places __attribute__((vector_size(64)));
 
 /* Element j of a where the bit `step` of j is not set, else element j − step of b. */
 static inline Vector join_low(Vector a, Vector b, int step) {
-    Places places;
+    Places places = {0};
     for (int j = 0; j < SMALL_WIDTH; j++)
         places[j] = j & step ? SMALL_WIDTH + j - step : j;
     return __builtin_shuffle(a, b, places);
@@ -87,7 +87,7 @@ static inline Vector join_low(Vector a, Vector b, int step) {
 
 /* Element j + step of a where the bit is not set, else element j of b. */
 static inline Vector join_high(Vector a, Vector b, int step) {
-    Places places;
+    Places places = {0};
     for (int j = 0; j < SMALL_WIDTH; j++)
         places[j] = j & step ? SMALL_WIDTH + j : j + step;
     return __builtin_shuffle(a, b, places);
