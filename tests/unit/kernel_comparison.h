@@ -79,6 +79,20 @@ static inline uint16_t *halves(Run *run, size_t count) {
     return array;
 }
 
+/* Of values that bf16 has, too. */
+static inline float *short_floats(Run *run, size_t count) {
+    float *values = memory_need(count + 1, sizeof *values);
+    for (size_t i = 0; i < count; i++) {
+        uint16_t rounded;
+        values[i] = (float)random_normal(&run->random);
+        dtype_from_f32(DTYPE_BF16, &values[i], &rounded, 1);
+        dtype_to_f32(DTYPE_BF16, &rounded, &values[i], 1);
+    }
+    float *array = add_array(run, ARRAY_F32, values, count * sizeof *values);
+    free(values);
+    return array;
+}
+
 static inline double *doubles(Run *run, size_t count) {
     double *values = memory_need(count + 1, sizeof *values);
     for (size_t i = 0; i < count; i++)

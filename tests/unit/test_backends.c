@@ -301,7 +301,7 @@ static void lay_out_places(Attention *attention, const size_t *queries, const si
 }
 
 /* Segments of up to `rows` rows; with option 1 queries and keys are of different ones. */
-static void call_attention(Run *run) {
+static void attend(Run *run, float *(*inputs)(Run *run, size_t count)) {
     enum { SEGMENTS = 5, HEADS = 2 };
     const size_t width = run->columns, columns = HEADS * width;
     const bool apart = chosen(run, 1) && !chosen(run, 0);
@@ -316,11 +316,11 @@ static void call_attention(Run *run) {
     attention.dropout = some_dropout(run, chosen(run, 2));
     attention.q_stride = attention.k_stride = attention.v_stride = 3 * columns;
     const size_t most = attention.query_rows > attention.key_rows ? attention.query_rows : attention.key_rows;
-    float *qkv = floats(run, 3 * most * columns), *gradient = floats(run, 3 * most * columns);
+    float *qkv = inputs(run, 3 * most * columns), *gradient = floats(run, 3 * most * columns);
     attention.q = qkv, attention.k = qkv + columns, attention.v = qkv + 2 * columns;
     const size_t count = attention.query_rows * columns;
     const Values y = {floats(run, count), chosen(run, 2) ? halves(run, count) : NULL};
-    const float *dy = floats(run, count);
+    const float *dy = inputs(run, count);
     const size_t kept = run->backend->attention->kept_size(&attention) * sizeof(float);
     float *left = attention.kept = run->backend->memory->take(kept);
     run->backend->attention->forward(&attention, y, run->scratch);
@@ -339,9 +339,29 @@ static void call_attention(Run *run) {
     free(places);
 }
 
+static void call_attention(Run *run) {
+    attend(run, floats);
+}
+
+/* Inputs lose nothing when they are rounded. Probabilities and the gradients of scores do, 2⁻⁸ of each at
+ * most, before they are multiplied. */
+static void call_attention_in_bf16(Run *run) {
+    run->tolerance = 0x1p-7;
+    attend(run, short_floats);
+}
+
 static void test_attention(void) {
     compare(call_attention, 3, SIZES(0, 1, 2, 31, 32, 33, 100), WIDTHS(1, 16, 33, 64, 130));
     compare(call_attention, 3, SIZES(512), WIDTHS(64));
+}
+
+static void test_attention_in_bf16(void) {
+    const Backend *const plain = other;
+    other = other_bf16;
+    compare(call_attention_in_bf16, 3, SIZES(0, 1, 2, 16, 17, 33, 64, 65, 130), WIDTHS(32, 64));
+    compare(call_attention_in_bf16, 3, SIZES(512), WIDTHS(64));
+    compare(call_attention_in_bf16, 0, SIZES(40), WIDTHS(33));
+    other = plain;
 }
 
 /* ---- Sequences ---- */
@@ -674,11 +694,22 @@ static void test_numbers_of_threads(void) {
 
 int main(void) {
     const char *device = getenv("PM_TEST_DEVICE");
-    const Test tests[] = {TEST(test_memory),     TEST(test_elements),         TEST(test_columns),
-                          TEST(test_rows),       TEST(test_segments),         TEST(test_activations),
-                          TEST(test_layer_norm), TEST(test_attention),        TEST(test_sequences),
-                          TEST(test_losses),     TEST(test_scores),           TEST(test_optimizer),
-                          TEST(test_products),   TEST(test_products_in_bf16), TEST(test_numbers_of_threads)};
+    const Test tests[] = {TEST(test_memory),
+                          TEST(test_elements),
+                          TEST(test_columns),
+                          TEST(test_rows),
+                          TEST(test_segments),
+                          TEST(test_activations),
+                          TEST(test_layer_norm),
+                          TEST(test_attention),
+                          TEST(test_sequences),
+                          TEST(test_losses),
+                          TEST(test_scores),
+                          TEST(test_optimizer),
+                          TEST(test_products),
+                          TEST(test_products_in_bf16),
+                          TEST(test_attention_in_bf16),
+                          TEST(test_numbers_of_threads)};
     Error error;
     if (!device) device = "cuda-on-host";
     other = backend_find(device, "f32", &error);

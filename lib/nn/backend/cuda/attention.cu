@@ -1,6 +1,5 @@
-#include "device.h"
+#include "attention.h"
 #include "table.h"
-#include "values.h"
 
 /* As FlashAttention (Dao 2023): scores exist only for a tile of queries by keys, in registers and shared
  * memory. A block works on a tile of rows of one head of one segment, and on a chunk of the columns of the
@@ -16,42 +15,6 @@ enum { ROWS = 4, ACROSS = 16, SCORES = TILE / ACROSS, COLUMNS = CHUNK / ACROSS }
 typedef struct Shared {
     float left[TILE][CHUNK + 1], right[TILE][CHUNK + 1], weights[TILE][TILE + 1];
 } Shared;
-
-/* The columns of a head in the rows of a segment. */
-typedef struct Rows {
-    const float *values;
-    size_t stride, count;
-} Rows;
-
-typedef struct Unit {
-    size_t head, first_query, queries, first_key, keys;
-    uint64_t place; /* of the first probability, for dropout */
-    size_t row_places;
-    Rows q, k, v;
-} Unit;
-
-static __device__ Unit find_unit(const Attention &attention, size_t number) {
-    const size_t segment = number / attention.heads, head = number % attention.heads;
-    const size_t column = head * attention.width;
-    Unit unit;
-    unit.head = head;
-    unit.first_query = attention.queries[segment];
-    unit.queries = attention.queries[segment + 1] - unit.first_query;
-    unit.first_key = attention.keys[segment];
-    unit.keys = attention.keys[segment + 1] - unit.first_key;
-    unit.row_places = (unit.keys + ATTENTION_STRIDE - 1) / ATTENTION_STRIDE * ATTENTION_STRIDE;
-    unit.place = attention.places[segment] + head * unit.queries * unit.row_places;
-    unit.q = {attention.q + unit.first_query * attention.q_stride + column, attention.q_stride, unit.queries};
-    unit.k = {attention.k + unit.first_key * attention.k_stride + column, attention.k_stride, unit.keys};
-    unit.v = {attention.v + unit.first_key * attention.v_stride + column, attention.v_stride, unit.keys};
-    return unit;
-}
-
-/* The columns of a head in y or dy, whose rows have no gaps. */
-static __device__ inline Rows result_rows(const Attention &attention, const Unit &unit, const float *values) {
-    const size_t stride = attention.heads * attention.width;
-    return {values + unit.first_query * stride + unit.head * attention.width, stride, unit.queries};
-}
 
 static __device__ inline unsigned own_row() {
     return threadIdx.x / ACROSS * ROWS;
@@ -119,16 +82,6 @@ static __device__ inline float sum_across(float value) {
     return value;
 }
 
-static __device__ inline bool is_visible(const Attention &attention, const Unit &unit, size_t query,
-                                         size_t key) {
-    return query < unit.queries && key < unit.keys && (!attention.causal || key <= query);
-}
-
-static __device__ inline float kept_share(const Attention &attention, const Unit &unit, size_t query,
-                                          size_t key) {
-    return dropout_factor(attention.dropout, unit.place + query * unit.row_places + key);
-}
-
 /* to[row, column of the chunk] += sums, or = with `replaces`. */
 static __device__ inline void put_sums(const float (&sums)[ROWS][COLUMNS], size_t first, size_t column,
                                        size_t width, size_t count, size_t stride, bool replaces, float *to) {
@@ -193,16 +146,12 @@ static __device__ void put_result(const Attention &attention, const Unit &unit, 
     }
 }
 
-static __device__ inline size_t last_visible_key(const Attention &attention, const Unit &unit, size_t query) {
-    return attention.causal && query + TILE < unit.keys ? query + TILE : unit.keys;
-}
-
 __global__ void __launch_bounds__(THREADS) forward_kernel(Attention attention, Values y) {
     __shared__ Shared shared;
     const Unit unit = find_unit(attention, blockIdx.x);
     const size_t query = static_cast<size_t>(blockIdx.y) * TILE,
                  column = static_cast<size_t>(blockIdx.z) * CHUNK;
-    const size_t width = attention.width, end = last_visible_key(attention, unit, query);
+    const size_t width = attention.width, end = end_of_keys(attention, unit, query + TILE);
     if (query >= unit.queries) return;
     Softmax softmax;
     float scores[ROWS][SCORES], sums[ROWS][COLUMNS] = {};
@@ -216,28 +165,6 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention attention, V
     put_result(attention, unit, query, column, softmax, sums, y);
 }
 
-/* What backward knows of each query and head: the log of its softmax's sum, and dy · y, which is the sum of
- * its probabilities times their gradients. */
-typedef struct QueryRows {
-    const float *log_sums, *products; /* [query rows, heads] */
-} QueryRows;
-
-/* Turns the products of a query and a key, and of dy and a value, into the gradient of their score; returns
- * the probability behind dropout. */
-static __device__ inline float differentiate(const Attention &attention, const Unit &unit,
-                                             const QueryRows &rows, size_t query, size_t key, float score,
-                                             float &gradient) {
-    if (!is_visible(attention, unit, query, key)) {
-        gradient = 0;
-        return 0;
-    }
-    const size_t at = (unit.first_query + query) * attention.heads + unit.head;
-    const float probability = expf(attention.scale * score - rows.log_sums[at]);
-    const float share = kept_share(attention, unit, query, key);
-    gradient = attention.scale * probability * (gradient * share - rows.products[at]);
-    return probability * share;
-}
-
 /* dS = scale·P∘(dP − Σ dP∘P), dQ += dS·K. */
 __global__ void __launch_bounds__(THREADS)
     query_gradient_kernel(Attention attention, QueryRows rows, const float *dy, AttentionGradients to) {
@@ -245,7 +172,7 @@ __global__ void __launch_bounds__(THREADS)
     const Unit unit = find_unit(attention, blockIdx.x);
     const size_t query = static_cast<size_t>(blockIdx.y) * TILE,
                  column = static_cast<size_t>(blockIdx.z) * CHUNK;
-    const size_t width = attention.width, end = last_visible_key(attention, unit, query);
+    const size_t width = attention.width, end = end_of_keys(attention, unit, query + TILE);
     if (query >= unit.queries) return;
     const Rows dy_rows = result_rows(attention, unit, dy);
     float scores[ROWS][SCORES], gradients[ROWS][SCORES], sums[ROWS][COLUMNS] = {};
@@ -298,28 +225,9 @@ static dim3 blocks_of(const Attention *attention, size_t most_rows) {
                    divide_up(attention->width, CHUNK));
 }
 
-static bool is_empty(dim3 blocks) {
-    return !blocks.x || !blocks.y || !blocks.z;
-}
-
-static size_t kept_size(const Attention *attention) {
-    return attention->query_rows * attention->heads;
-}
-
 static void forward(const Attention *attention, Values y, Arena *) {
     const dim3 blocks = blocks_of(attention, attention->most_queries);
     if (!is_empty(blocks)) launch(blocks, THREADS, 0, forward_kernel, *attention, y);
-}
-
-static void multiply_by_result(const Attention *attention, const float *y, const float *dy, float *products) {
-    const size_t width = attention->width;
-    each_row(attention->query_rows * attention->heads, [=] __device__(size_t i, unsigned lane) {
-        float product = 0;
-        for (size_t j = lane; j < width; j += WARP)
-            product += dy[i * width + j] * y[i * width + j];
-        product = warp_sum(product);
-        if (lane == 0) products[i] = product;
-    });
 }
 
 static void backward(const Attention *attention, const float *y, const float *dy,
@@ -327,12 +235,10 @@ static void backward(const Attention *attention, const float *y, const float *dy
     const dim3 query_blocks = blocks_of(attention, attention->most_queries);
     const dim3 key_blocks = blocks_of(attention, attention->most_keys);
     if (is_empty(query_blocks) || is_empty(key_blocks)) return;
-    float *products = static_cast<float *>(device_room(kept_size(attention) * sizeof *products));
-    const QueryRows rows = {attention->kept, products};
-    multiply_by_result(attention, y, dy, products);
+    const QueryRows rows = find_query_rows(attention, y, dy, false);
     if (gradients.q) launch(query_blocks, THREADS, 0, query_gradient_kernel, *attention, rows, dy, gradients);
     if (gradients.k || gradients.v)
         launch(key_blocks, THREADS, 0, key_gradient_kernel, *attention, rows, dy, gradients);
 }
 
-const AttentionKernels cuda_attention = {kept_size, forward, backward};
+const AttentionKernels cuda_attention = {attention_kept_size, forward, backward};

@@ -5,7 +5,8 @@
 
 enum { AT_ONCE = 1 << 26, SCORE_ROWS = 2048, SCORE_COLUMNS = 32768 };
 
-static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmul) matmul) {
+static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmul) matmul,
+                          const AttentionKernels *attention) {
     return {name,
             rounds,
             false,
@@ -22,7 +23,7 @@ static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmu
             &cuda_segments,
             &cuda_activations,
             &cuda_layer_norm,
-            &cuda_attention,
+            attention,
             &cuda_sequences,
             &cuda_losses,
             &cuda_scores,
@@ -30,8 +31,8 @@ static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmu
 }
 
 extern "C" const Backend *pm_backend_open(const PluginRequest *request, char *message, size_t size) {
-    static const Backend f32 = backend_of("cuda", false, cuda_matmul);
-    static const Backend bf16 = backend_of("cuda bf16", true, cuda_matmul_bf16);
+    static const Backend f32 = backend_of("cuda", false, cuda_matmul, &cuda_attention);
+    static const Backend bf16 = backend_of("cuda bf16", true, cuda_matmul_bf16, &cuda_attention_bf16);
     if (!device_open(request->card, request->give_up, message, size)) return nullptr;
     return request->bf16 ? &bf16 : &f32;
 }

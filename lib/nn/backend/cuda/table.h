@@ -12,7 +12,7 @@ extern const RowKernels cuda_rows;
 extern const SegmentKernels cuda_segments;
 extern const ActivationKernels cuda_activations;
 extern const LayerNormKernels cuda_layer_norm;
-extern const AttentionKernels cuda_attention;
+extern const AttentionKernels cuda_attention, cuda_attention_bf16;
 extern const SequenceKernels cuda_sequences;
 extern const LossKernels cuda_losses;
 extern const ScoreKernels cuda_scores;
