@@ -632,6 +632,14 @@ static void call_matmul(Run *run) {
     run->backend->matmul(m, n, k, a, b, adds ? 1.0f : 0.0f, floats(run, m * (n + 2)), n + 2);
 }
 
+/* With a bias that may lie anywhere. */
+static void call_matmul_with_bias(Run *run) {
+    const size_t m = run->rows, n = run->columns, k = m * n % 71;
+    const Matrix a = matrix_of(floats(run, m * k), k), b = matrix_of(floats(run, n * k), k);
+    for (int i = 0; i < 3; i++)
+        backend_matmul_with_bias(run->backend, m, n, k, a, transposed(b), floats(run, n), floats(run, m * n));
+}
+
 /* The operands are in bf16, which the plain product has in f32; the right one lies there, or is packed and
  * used again after a change. */
 static void call_matmul_bf16(Run *run) {
@@ -654,6 +662,7 @@ static void call_matmul_bf16(Run *run) {
     const Matrix b = {values[1], b_turned ? k : n, b_turned, packs ? NULL : rounded[1],
                       packs ? &packing : NULL};
     run->backend->matmul(m, n, k, a, b, 1, c, n);
+    backend_matmul_with_bias(run->backend, m, n, k, a, b, floats(run, n), floats(run, m * n));
     run->backend->memory->copy(k * n * sizeof(float), values[2], values[1]);
     run->backend->memory->copy(k * n * sizeof(uint16_t), rounded[2], rounded[1]);
     packing_outdate(&packing);
@@ -663,6 +672,7 @@ static void call_matmul_bf16(Run *run) {
 
 static void test_products(void) {
     compare(call_matmul, 3, SOME_ROWS, WIDTHS(1, 3, 64, 257));
+    compare(call_matmul_with_bias, 0, SOME_ROWS, WIDTHS(1, 3, 64, 257));
 }
 
 static void test_products_in_bf16(void) {

@@ -61,6 +61,10 @@ typedef struct Backend {
     void (*matmul)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
     void (*release_packing)(Packing *packing);
 
+    /* c [m, n] = a · b + bias [n] in each row, without gaps. NULL: a product and an activation are as good.
+     */
+    void (*matmul_with_bias)(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias, float *c);
+
     const MemoryKernels *memory;
     const StagingKernels *staging; /* NULL where its memory is the host's */
     const ElementKernels *elements;
@@ -81,6 +85,18 @@ typedef struct Backend {
 static inline size_t backend_rows_at_once(const Backend *backend, size_t columns) {
     const size_t rows = backend->at_once / columns;
     return rows < 256 ? 256 : rows;
+}
+
+/* c [m, n] = a · b + bias [n] in each row. */
+static inline void backend_matmul_with_bias(const Backend *backend, size_t m, size_t n, size_t k, Matrix a,
+                                            Matrix b, const float *bias, float *c) {
+    if (backend->matmul_with_bias) {
+        backend->matmul_with_bias(m, n, k, a, b, bias, c);
+    } else {
+        const Values values = {c, NULL};
+        backend->matmul(m, n, k, a, b, 0, c, n);
+        backend->activations->forward(m, n, ACTIVATION_NONE, bias, c, NULL, values);
+    }
 }
 
 /* The entry of --device, which is spelled the same in every tool. */

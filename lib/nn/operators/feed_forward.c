@@ -90,10 +90,8 @@ static void rows_forward(Tape *tape, const FeedForward *f, size_t first, size_t 
                     z, wide);
     backend->activations->forward(rows, wide, pair->activation, pair->wide_bias->value, z, before.rounded,
                                   between);
-    backend->matmul(rows, in, wide, values_matrix(between, wide),
-                    transposed(parameter_matrix(pair->narrow_weight)), 0, y, in);
-    backend->activations->forward(rows, in, ACTIVATION_NONE, pair->narrow_bias->value, y, NULL,
-                                  (Values){y, NULL});
+    backend_matmul_with_bias(backend, rows, in, wide, values_matrix(between, wide),
+                             transposed(parameter_matrix(pair->narrow_weight)), pair->narrow_bias->value, y);
 }
 
 Tensor *feed_forward(Tape *tape, Tensor *x, const LinearPair *pair) {

@@ -59,21 +59,32 @@ static bool keeps_input(Activation activation) {
     return activation != ACTIVATION_NONE && activation != ACTIVATION_RELU;
 }
 
+/* Of the rows first … first + rows − 1; `before` is where the product and the bias are left. */
+static void rows_forward(Tape *tape, const Linear *l, size_t first, size_t rows, Matrix x) {
+    const Backend *backend = tape->backend;
+    const size_t in = l->x->columns, out = l->y->columns;
+    const Matrix weights = transposed(parameter_matrix(l->weight));
+    const float *bias = l->bias ? l->bias->value : NULL;
+    float *z = l->before + first * out, *y = l->y->value + first * out;
+    if (bias && l->activation == ACTIVATION_NONE) {
+        backend_matmul_with_bias(backend, rows, out, in, x, weights, bias, z);
+        return;
+    }
+    backend->matmul(rows, out, in, x, weights, 0, z, out);
+    if (l->activation != ACTIVATION_NONE)
+        backend->activations->forward(rows, out, l->activation, bias, z, NULL, (Values){y, NULL});
+}
+
 Tensor *linear(Tape *tape, Tensor *x, Parameter *weight, Parameter *bias, Activation activation) {
     const bool trains = weight->trainable || (bias && bias->trainable);
     Tensor *y = tape_tensor(tape, x->rows, weight->rows, x->needs_gradient || trains);
-    const size_t all = x->rows, in = x->columns, out = y->columns, step = rows_at_once(tape, x, y);
+    const size_t all = x->rows, step = rows_at_once(tape, x, y);
     const bool keeps = y->needs_gradient && keeps_input(activation);
-    float *before = keeps ? tape_take(tape, all * out, sizeof *before) : y->value;
-    const Matrix input = tape_matrix(tape, x), weights = parameter_matrix(weight);
-    for (size_t first = 0; first < all; first += step) {
-        const size_t rows = all - first < step ? all - first : step;
-        float *z = before + first * out;
-        tape->backend->matmul(rows, out, in, rows_from(input, first), transposed(weights), 0, z, out);
-        if (bias || activation != ACTIVATION_NONE)
-            tape->backend->activations->forward(rows, out, activation, bias ? bias->value : NULL, z, NULL,
-                                                (Values){y->value + first * out, NULL});
-    }
-    tape_record(tape, y, linear_backward, TAPE_CONTEXT(tape, Linear, x, y, weight, bias, activation, before));
+    float *before = keeps ? tape_take(tape, all * y->columns, sizeof *before) : y->value;
+    Linear *l = TAPE_CONTEXT(tape, Linear, x, y, weight, bias, activation, before);
+    const Matrix input = tape_matrix(tape, x);
+    for (size_t first = 0; first < all; first += step)
+        rows_forward(tape, l, first, all - first < step ? all - first : step, rows_from(input, first));
+    tape_record(tape, y, linear_backward, l);
     return y;
 }

@@ -6,6 +6,7 @@
 enum { AT_ONCE = 1 << 26, SCORE_ROWS = 2048, SCORE_COLUMNS = 32768 };
 
 static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmul) matmul,
+                          decltype(Backend::matmul_with_bias) matmul_with_bias,
                           const AttentionKernels *attention) {
     return {name,
             rounds,
@@ -15,6 +16,7 @@ static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmu
             SCORE_COLUMNS,
             matmul,
             cuda_release_packing,
+            matmul_with_bias,
             &cuda_memory,
             &cuda_staging,
             &cuda_elements,
@@ -31,8 +33,9 @@ static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmu
 }
 
 extern "C" const Backend *pm_backend_open(const PluginRequest *request, char *message, size_t size) {
-    static const Backend f32 = backend_of("cuda", false, cuda_matmul, &cuda_attention);
-    static const Backend bf16 = backend_of("cuda bf16", true, cuda_matmul_bf16, &cuda_attention_bf16);
+    static const Backend f32 = backend_of("cuda", false, cuda_matmul, cuda_matmul_with_bias, &cuda_attention);
+    static const Backend bf16 =
+        backend_of("cuda bf16", true, cuda_matmul_bf16, cuda_matmul_with_bias_bf16, &cuda_attention_bf16);
     if (!device_open(request->card, request->give_up, message, size)) return nullptr;
     return request->bf16 ? &bf16 : &f32;
 }

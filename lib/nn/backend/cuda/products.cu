@@ -12,8 +12,9 @@
 
 enum { WORKSPACE_BYTES = 32 << 20, MOST_PLANS = 4096 };
 
-/* What a product is chosen by: sizes, strides, alignments, transposes and the type. */
-typedef std::array<uint64_t, 12> Shape;
+/* What a product is chosen by: sizes, strides, alignments, transposes and the type; the last is the alignment
+ * of a bias, or 0 without one. */
+typedef std::array<uint64_t, 13> Shape;
 
 typedef struct Plan {
     cublasLtMatmulDesc_t product;
@@ -96,8 +97,22 @@ static void destroy_plan(const Plan &plan) {
     cublasLtMatrixLayoutDestroy(plan.result);
 }
 
+/* The choice of a product depends on where the bias lies, but it may lie elsewhere in each call. */
+static void set_bias(const Plan &plan, const float *bias) {
+    check(cublasLtMatmulDescSetAttribute(plan.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
+          "cublasLtMatmulDescSetAttribute");
+}
+
+static void add_bias(const Plan &plan, const float *bias) {
+    const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    check(cublasLtMatmulDescSetAttribute(plan.product, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
+                                         sizeof epilogue),
+          "cublasLtMatmulDescSetAttribute");
+    set_bias(plan, bias);
+}
+
 /* c [m, n] = a [m, k] · b [k, n] as cuBLASLt sees it. */
-static Plan make_plan(const Shape &shape) {
+static Plan make_plan(const Shape &shape, const float *bias) {
     const uint64_t m = shape[0], n = shape[1], k = shape[2];
     const cudaDataType_t type = shape[3] ? CUDA_R_16BF : CUDA_R_32F;
     const bool a_turned = shape[4], b_turned = shape[5];
@@ -115,11 +130,12 @@ static Plan make_plan(const Shape &shape) {
     plan.left = layout(type, n, k, b_turned, shape[7]);
     plan.right = layout(type, k, m, a_turned, shape[6]);
     plan.result = layout(CUDA_R_32F, n, m, false, shape[8]);
+    if (bias) add_bias(plan, bias);
     choose_algorithm(&plan, alignments);
     return plan;
 }
 
-static const Plan &find_plan(const Shape &shape) {
+static const Plan &find_plan(const Shape &shape, const float *bias) {
     std::map<Shape, Plan> &plans = products().plans;
     const auto found = plans.find(shape);
     if (found != plans.end()) return found->second;
@@ -128,7 +144,7 @@ static const Plan &find_plan(const Shape &shape) {
             destroy_plan(plan.second);
         plans.clear();
     }
-    return plans[shape] = make_plan(shape);
+    return plans[shape] = make_plan(shape, bias);
 }
 
 /* A stride is at least a row long, also of a matrix of one row, where it may be anything. */
@@ -137,8 +153,8 @@ static uint64_t stride_of(const Matrix &matrix, size_t rows, size_t columns) {
     return matrix.stride < row ? row : matrix.stride;
 }
 
-static void multiply(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
-                     size_t c_stride) {
+static void multiply(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias,
+                     float beta, float *c, size_t c_stride) {
     const float one = 1;
     const void *left = bf16 ? static_cast<const void *>(b.rounded) : b.values;
     const void *right = bf16 ? static_cast<const void *>(a.rounded) : a.values;
@@ -153,8 +169,10 @@ static void multiply(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b
                          c_stride < n ? n : c_stride,
                          alignment_of(right),
                          alignment_of(left),
-                         alignment_of(c)};
-    const Plan &plan = find_plan(shape);
+                         alignment_of(c),
+                         bias ? alignment_of(bias) : 0};
+    const Plan &plan = find_plan(shape, bias);
+    if (bias) set_bias(plan, bias);
     check(cublasLtMatmul(products().handle, plan.product, &one, left, plan.left, right, plan.right, &beta, c,
                          plan.result, c, plan.result, &plan.algorithm, products().workspace, WORKSPACE_BYTES,
                          device_stream()),
@@ -183,12 +201,17 @@ void cuda_release_packing(Packing *packing) {
     *packing = Packing();
 }
 
+static void queue_product(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias,
+                          float beta, float *c, size_t c_stride) {
+    if (bf16 && a.rounded) b.rounded = find_rounded(k, n, b);
+    device_queue([=] { multiply(bf16 && a.rounded && b.rounded, m, n, k, a, b, bias, beta, c, c_stride); });
+}
+
 static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                       size_t c_stride) {
     if (!m || !n) return;
     if (k) {
-        if (bf16 && a.rounded) b.rounded = find_rounded(k, n, b);
-        device_queue([=] { multiply(bf16 && a.rounded && b.rounded, m, n, k, a, b, beta, c, c_stride); });
+        queue_product(bf16, m, n, k, a, b, nullptr, beta, c, c_stride);
     } else if (beta == 0.0f) {
         each_cell(m, n, [=] __device__(size_t i, size_t j) { c[i * c_stride + j] = 0; });
     }
@@ -201,4 +224,24 @@ void cuda_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, f
 void cuda_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                       size_t c_stride) {
     matmul_in(true, m, n, k, a, b, beta, c, c_stride);
+}
+
+/* Biases are loaded four at a time: one that does not lie so is added by a kernel. */
+static void matmul_with_bias_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b,
+                                const float *bias, float *c) {
+    if (m && n && k && alignment_of(bias) >= 4 * sizeof *bias) {
+        queue_product(bf16, m, n, k, a, b, bias, 0, c, n);
+    } else {
+        matmul_in(bf16, m, n, k, a, b, 0, c, n);
+        cuda_activations.forward(m, n, ACTIVATION_NONE, bias, c, nullptr, {});
+    }
+}
+
+void cuda_matmul_with_bias(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias, float *c) {
+    matmul_with_bias_in(false, m, n, k, a, b, bias, c);
+}
+
+void cuda_matmul_with_bias_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias,
+                                float *c) {
+    matmul_with_bias_in(true, m, n, k, a, b, bias, c);
 }

@@ -18,10 +18,13 @@ extern const LossKernels cuda_losses;
 extern const ScoreKernels cuda_scores;
 extern const OptimizerKernels cuda_optimizer;
 
-/* Backend.matmul in f32 alone, and in bf16 where both operands have it. */
+/* Backend.matmul and its like in f32 alone, and in bf16 where both operands have it. */
 void cuda_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
 void cuda_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                       size_t c_stride);
+void cuda_matmul_with_bias(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias, float *c);
+void cuda_matmul_with_bias_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias,
+                                float *c);
 void cuda_release_packing(Packing *packing);
 
 #endif

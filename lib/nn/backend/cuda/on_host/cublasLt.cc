@@ -10,7 +10,8 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
 
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *description, cublasComputeType_t compute,
                                         cudaDataType_t) {
-    *description = new CublasOnHostDescription{compute, CUBLAS_OP_N, CUBLAS_OP_N};
+    *description =
+        new CublasOnHostDescription{compute, CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr};
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -28,7 +29,17 @@ template <typename T> static cublasStatus_t set(T *to, const void *value, size_t
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description,
                                               cublasLtMatmulDescAttributes_t what, const void *value,
                                               size_t size) {
-    return set(what == CUBLASLT_MATMUL_DESC_TRANSA ? &description->a : &description->b, value, size);
+    switch (what) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+        return set(&description->a, value, size);
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+        return set(&description->b, value, size);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+        return set(&description->epilogue, value, size);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+        return set(&description->bias, value, size);
+    }
+    return CUBLAS_STATUS_INVALID_VALUE;
 }
 
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, cudaDataType_t type, uint64_t rows,
@@ -60,12 +71,18 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
     return set(preference->alignment + (what - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES), value, size);
 }
 
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
+static bool adds_bias(const CublasOnHostDescription *description) {
+    return description->epilogue == CUBLASLT_EPILOGUE_BIAS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t description,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                                              cublasLtMatrixLayout_t, cublasLtMatmulPreference_t preference,
-                                              int, cublasLtMatmulHeuristicResult_t *results, int *found) {
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatmulPreference_t preference, int,
+                                              cublasLtMatmulHeuristicResult_t *results, int *found) {
     *found = 1;
     memcpy(results->algo.alignment, preference->alignment, sizeof preference->alignment);
+    results->algo.adds_bias = adds_bias(description);
     results->workspaceSize = 0;
     results->state = CUBLAS_STATUS_SUCCESS;
     return CUBLAS_STATUS_SUCCESS;
@@ -85,6 +102,13 @@ static const float *in_f32(const void *matrix, const CublasOnHostLayout *layout,
 
 static bool is_aligned(const void *memory, uint32_t alignment) {
     return reinterpret_cast<uintptr_t>(memory) % alignment == 0;
+}
+
+/* Of d [rows, columns], to each column. */
+static void add_bias(const float *bias, const CublasOnHostLayout *layout, float *d) {
+    for (size_t j = 0; j < layout->columns; j++)
+        for (size_t i = 0; i < layout->rows; i++)
+            d[j * static_cast<size_t>(layout->stride) + i] += bias[i];
 }
 
 static blasint size_of(uint64_t size) {
@@ -107,7 +131,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
         return CUBLAS_STATUS_INVALID_VALUE;
     const uint32_t *alignment = algorithm->alignment;
     if (!is_aligned(a, alignment[0]) || !is_aligned(b, alignment[1]) || !is_aligned(c, alignment[2]) ||
-        !is_aligned(d, alignment[3]))
+        !is_aligned(d, alignment[3]) || algorithm->adds_bias != adds_bias(description) ||
+        (algorithm->adds_bias && !is_aligned(description->bias, 16)))
         return CUBLAS_STATUS_NOT_SUPPORTED;
     const double values = static_cast<double>(m * k + k * n), size = a_layout->type == CUDA_R_32F ? 4 : 2;
     counts().products++;
@@ -121,5 +146,6 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
                 in_f32(b, b_layout, b_copy), static_cast<blasint>(b_layout->stride),
                 *static_cast<const float *>(beta), static_cast<float *>(d),
                 static_cast<blasint>(d_layout->stride));
+    if (algorithm->adds_bias) add_bias(description->bias, d_layout, static_cast<float *>(d));
     return CUBLAS_STATUS_SUCCESS;
 }

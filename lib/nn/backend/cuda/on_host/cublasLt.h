@@ -12,7 +12,13 @@ enum cublasStatus_t {
 enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T };
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F = 68, CUBLAS_COMPUTE_32F_FAST_TF32 = 77 };
 enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_16BF = 14 };
-enum cublasLtMatmulDescAttributes_t { CUBLASLT_MATMUL_DESC_TRANSA = 3, CUBLASLT_MATMUL_DESC_TRANSB = 4 };
+enum cublasLtMatmulDescAttributes_t {
+    CUBLASLT_MATMUL_DESC_TRANSA = 3,
+    CUBLASLT_MATMUL_DESC_TRANSB = 4,
+    CUBLASLT_MATMUL_DESC_EPILOGUE = 7,
+    CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8
+};
+enum cublasLtEpilogue_t { CUBLASLT_EPILOGUE_DEFAULT = 1, CUBLASLT_EPILOGUE_BIAS = 4 };
 enum cublasLtMatmulPreferenceAttributes_t {
     CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1,
     CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES = 5,
@@ -26,6 +32,8 @@ typedef struct CublasOnHost *cublasLtHandle_t;
 typedef struct CublasOnHostDescription {
     cublasComputeType_t compute;
     cublasOperation_t a, b;
+    cublasLtEpilogue_t epilogue;
+    const float *bias;
 } * cublasLtMatmulDesc_t;
 
 typedef struct CublasOnHostLayout {
@@ -39,7 +47,8 @@ typedef struct CublasOnHostPreference {
 } * cublasLtMatmulPreference_t;
 
 struct cublasLtMatmulAlgo_t {
-    uint32_t alignment[4]; /* that it was chosen for */
+    uint32_t alignment[4]; /* that it was chosen for, */
+    bool adds_bias;        /* and what for */
 };
 
 struct cublasLtMatmulHeuristicResult_t {
