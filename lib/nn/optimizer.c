@@ -13,6 +13,7 @@ void optimizer_create(Optimizer *optimizer, const ParameterSet *set) {
         .epsilon = 1e-8,
         .steps = memory_need(set->count, sizeof(uint64_t)),
         .moves = memory_need(set->count, sizeof(AdamW)),
+        .choices = memory_need(set->count, sizeof(RowChoice)),
         .backend = backend,
         .scratch = arena_create_from((ArenaSource){backend->memory->take, backend->memory->release}),
     };
@@ -21,23 +22,18 @@ void optimizer_create(Optimizer *optimizer, const ParameterSet *set) {
 void optimizer_free(Optimizer *optimizer) {
     free(optimizer->steps);
     free(optimizer->moves);
+    free(optimizer->choices);
     arena_destroy(optimizer->scratch);
     *optimizer = (Optimizer){0};
 }
 
-/* ---- Parameters that are moved by rows ---- */
+/* ---- Tables whose rows are followed ---- */
 
-/* `rows` of the host, rising, and the same uploaded. */
-static RowChoice choose_rows(Optimizer *optimizer, const uint32_t *rows, size_t count) {
-    uint32_t *uploaded = arena_take(optimizer->scratch, count, sizeof *uploaded);
-    optimizer->backend->memory->upload(count * sizeof *rows, rows, uploaded);
-    return (RowChoice){count, rows, uploaded};
-}
-
-static RowChoice choose_touched(Optimizer *optimizer, Parameter *parameter) {
-    size_t count;
-    const uint32_t *rows = row_updates_sort(parameter->row_updates, &count);
-    return choose_rows(optimizer, rows, count);
+static RowChoice choose_touched(Optimizer *optimizer, TouchedRows *touched) {
+    touched_rows_sort(touched);
+    uint32_t *uploaded = arena_take(optimizer->scratch, touched->count, sizeof *uploaded);
+    optimizer->backend->memory->upload(touched->count * sizeof *uploaded, touched->rows, uploaded);
+    return (RowChoice){touched->count, touched->rows, uploaded};
 }
 
 static void settle(Optimizer *optimizer, Parameter *parameter) {
@@ -56,10 +52,9 @@ void optimizer_settle(Optimizer *optimizer, ParameterSet *set) {
 }
 
 /* Brings the rows that are moved to where steps without a gradient would have; the move is theirs then. */
-static void choose_moved_rows(Optimizer *optimizer, Parameter *parameter, AdamW *step) {
+static void move_rows(Optimizer *optimizer, Parameter *parameter, RowChoice choice, AdamW *step) {
     RowUpdates *updates = parameter->row_updates;
     if (updates->moves && updates->last.keep != step->keep) settle(optimizer, parameter);
-    const RowChoice choice = choose_touched(optimizer, parameter);
     row_updates_catch_up(updates, choice, parameter_row_table(parameter), optimizer->backend,
                          optimizer->scratch);
     step->rows = choice.uploaded;
@@ -69,8 +64,7 @@ static void choose_moved_rows(Optimizer *optimizer, Parameter *parameter, AdamW 
 }
 
 /* The gradient of the rows that have one. */
-static FloatArray gather_touched(Optimizer *optimizer, Parameter *parameter) {
-    const RowChoice choice = choose_touched(optimizer, parameter);
+static FloatArray gather_touched(Optimizer *optimizer, const Parameter *parameter, RowChoice choice) {
     const size_t count = choice.count * parameter->columns;
     float *gathered = arena_take(optimizer->scratch, count, sizeof *gathered);
     optimizer->backend->rows->gather(choice.count, parameter->columns, parameter->gradient, choice.uploaded,
@@ -80,6 +74,13 @@ static FloatArray gather_touched(Optimizer *optimizer, Parameter *parameter) {
 
 /* ---- A step ---- */
 
+/* What there is of a gradient that is not zero for sure. */
+static FloatArray find_gradient(Optimizer *optimizer, const Parameter *parameter, RowChoice *choice) {
+    if (!parameter->touched_rows) return (FloatArray){parameter->count, parameter->gradient};
+    *choice = choose_touched(optimizer, parameter->touched_rows);
+    return gather_touched(optimizer, parameter, *choice);
+}
+
 /* What all gradients are multiplied with, in the backend's memory. */
 static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double scale, double clip) {
     const Backend *backend = optimizer->backend;
@@ -87,12 +88,9 @@ static float *find_factor(Optimizer *optimizer, const ParameterSet *set, double 
     float *factor = arena_take(optimizer->scratch, 1, sizeof *factor);
     FloatArray *gradients = memory_need(set->count, sizeof *gradients);
     size_t count = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        Parameter *parameter = set->list[i];
-        if (parameter->touched)
-            gradients[count++] = parameter->row_updates ? gather_touched(optimizer, parameter)
-                                                        : (FloatArray){parameter->count, parameter->gradient};
-    }
+    for (size_t i = 0; i < set->count; i++)
+        if (set->list[i]->touched)
+            gradients[count++] = find_gradient(optimizer, set->list[i], &optimizer->choices[i]);
     backend->optimizer->sum_of_squares(count, gradients, total, optimizer->scratch);
     backend->optimizer->clip(total, scale, clip, factor);
     backend->memory->post(sizeof *total, total, &optimizer->total);
@@ -112,8 +110,8 @@ AdamW optimizer_move(const Optimizer *optimizer, float keep, float step_size, fl
                    .root = root};
 }
 
-static AdamW find_move(Optimizer *optimizer, Parameter *parameter, uint64_t step, GroupRate rate,
-                       const float *factor) {
+static AdamW find_move(Optimizer *optimizer, Parameter *parameter, RowChoice choice, uint64_t step,
+                       GroupRate rate, const float *factor) {
     const double bias1 = 1 - pow(optimizer->beta1, (double)step);
     const double bias2 = 1 - pow(optimizer->beta2, (double)step);
     AdamW all = optimizer_move(optimizer, (float)(1 - rate.learning_rate * rate.weight_decay),
@@ -124,7 +122,7 @@ static AdamW find_move(Optimizer *optimizer, Parameter *parameter, uint64_t step
     all.second = parameter->second_moment;
     all.gradient = parameter->gradient;
     all.factor = factor;
-    if (parameter->row_updates) choose_moved_rows(optimizer, parameter, &all);
+    if (parameter->row_updates) move_rows(optimizer, parameter, choice, &all);
     parameter_changed(parameter);
     return all;
 }
@@ -141,8 +139,8 @@ void optimizer_step(Optimizer *optimizer, ParameterSet *set, const GroupRate rat
     for (size_t i = 0; i < set->count; i++) {
         Parameter *parameter = set->list[i];
         if (parameter->touched)
-            optimizer->moves[count++] =
-                find_move(optimizer, parameter, ++optimizer->steps[i], rates[parameter->group], factor);
+            optimizer->moves[count++] = find_move(optimizer, parameter, optimizer->choices[i],
+                                                  ++optimizer->steps[i], rates[parameter->group], factor);
     }
     optimizer->backend->optimizer->adamw(count, optimizer->moves);
 }

@@ -14,6 +14,7 @@ typedef struct Optimizer {
     uint64_t *steps; /* by parameter: how often it was moved */
     const Backend *backend;
     AdamW *moves;        /* room for those of a step */
+    RowChoice *choices;  /* by parameter: in a step, the rows with a gradient where they are followed */
     Arena *scratch;      /* in the backend's memory */
     double total, scale; /* of the last step: the sum of the squares of the gradients, and what it scaled */
 } Optimizer;

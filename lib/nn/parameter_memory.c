@@ -92,19 +92,20 @@ void parameter_set_make_trainable(ParameterSet *set) {
 /* The rows that have a gradient. */
 static void clear_rows(const ParameterSet *set, Parameter *parameter) {
     const MemoryKernels *memory = set->backend->memory;
-    size_t count;
-    const uint32_t *rows = row_updates_sort(parameter->row_updates, &count);
-    uint32_t *uploaded = memory->take(count * sizeof *rows);
-    memory->upload(count * sizeof *rows, rows, uploaded);
-    set->backend->rows->fill(count, parameter->columns, uploaded, 0, parameter->gradient);
-    memory->release(uploaded, count * sizeof *rows);
-    parameter->row_updates->touched_count = 0;
+    TouchedRows *touched = parameter->touched_rows;
+    touched_rows_sort(touched);
+    const size_t bytes = touched->count * sizeof *touched->rows;
+    uint32_t *uploaded = memory->take(bytes);
+    memory->upload(bytes, touched->rows, uploaded);
+    set->backend->rows->fill(touched->count, parameter->columns, uploaded, 0, parameter->gradient);
+    memory->release(uploaded, bytes);
+    touched->count = 0;
 }
 
 void parameter_set_clear_gradients(ParameterSet *set) {
     for (size_t i = 0; i < set->count; i++) {
         Parameter *parameter = set->list[i];
-        if (parameter->touched && parameter->row_updates) clear_rows(set, parameter);
+        if (parameter->touched && parameter->touched_rows) clear_rows(set, parameter);
         parameter->touched = false;
     }
 }

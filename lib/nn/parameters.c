@@ -21,6 +21,7 @@ ParameterSet *parameter_set_create(void) {
 
 static void parameter_destroy(const ParameterSet *set, Parameter *parameter) {
     parameter_release_memory(set, parameter);
+    touched_rows_destroy(parameter->touched_rows);
     row_updates_destroy(parameter->row_updates);
     set->backend->release_packing(&parameter->packing);
     free(parameter->parts);
@@ -129,14 +130,19 @@ float *parameter_gradient_target(Parameter *parameter, float *beta) {
     return parameter->gradient;
 }
 
-/* Of what steps move by rows, the rows without a gradient are zero. */
+/* Where rows are followed, those without a gradient are zero. */
 float *parameter_gradient(Parameter *parameter, const Backend *backend) {
     float beta, *gradient = parameter_gradient_target(parameter, &beta);
-    if (beta == 0 && !parameter->row_updates) backend->memory->fill(parameter->count, 0, gradient);
+    if (beta == 0 && !parameter->touched_rows) backend->memory->fill(parameter->count, 0, gradient);
     return gradient;
 }
 
+void parameter_follow_rows(Parameter *parameter) {
+    if (!parameter->touched_rows) parameter->touched_rows = touched_rows_create();
+}
+
 void parameter_update_by_rows(Parameter *parameter) {
+    parameter_follow_rows(parameter);
     if (!parameter->row_updates) parameter->row_updates = row_updates_create(parameter->rows);
 }
 
@@ -146,7 +152,7 @@ RowTable parameter_row_table(const Parameter *parameter) {
 }
 
 void parameter_touch_rows(Parameter *parameter, const uint32_t *rows, size_t count) {
-    if (parameter->row_updates) row_updates_touch(parameter->row_updates, rows, count);
+    if (parameter->touched_rows) touched_rows_add(parameter->touched_rows, rows, count);
 }
 
 Parameter *parameter_find(const ParameterSet *set, const char *name, size_t size) {

@@ -8,6 +8,7 @@
 #include "core/random.h"
 #include "nn/backend/backend.h"
 #include "nn/row_updates.h"
+#include "nn/touched_rows.h"
 #include "stream/record.h"
 
 typedef enum InitialValue {
@@ -35,11 +36,12 @@ struct Parameter {
     bool loaded;  /* its value came from a file */
     bool touched; /* it has a gradient; else the values of `gradient` mean nothing */
     bool trainable;
-    RowUpdates *row_updates; /* NULL: a step moves all of it */
-    Parameter *whole;        /* the matrix that this one's memory is a part of, or NULL: parameter_join */
-    Parameter **parts;       /* of a whole */
-    size_t part_count;       /* 0: no whole */
-    Packing packing;         /* of a matrix */
+    TouchedRows *touched_rows; /* NULL: not known; else the gradient of all other rows is zero */
+    RowUpdates *row_updates;   /* NULL: a step moves all of it */
+    Parameter *whole;          /* the matrix that this one's memory is a part of, or NULL: parameter_join */
+    Parameter **parts;         /* of a whole */
+    size_t part_count;         /* 0: no whole */
+    Packing packing;           /* of a matrix */
 };
 
 /* A tensor that no part of the model in memory uses, kept as it came so that nothing of a model is lost. */
@@ -95,8 +97,11 @@ float *parameter_gradient(Parameter *parameter, const Backend *backend);
  * first to write, and 1 when it has to add. */
 float *parameter_gradient_target(Parameter *parameter, float *beta);
 
-/* Makes steps move only the rows that got a gradient: see row_updates.h. For a table that nothing reads but
+/* Lets it be known which rows of a trainable table have a gradient. For a table that nothing reads but
  * embedding_sum. */
+void parameter_follow_rows(Parameter *parameter);
+
+/* Makes steps move only the rows that got a gradient: see row_updates.h. Follows them, too. */
 void parameter_update_by_rows(Parameter *parameter);
 
 /* Its values and moments, for row_updates_catch_up. */

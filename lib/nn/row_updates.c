@@ -3,7 +3,6 @@
 #include "core/memory.h"
 
 #include <math.h>
-#include <string.h>
 
 RowUpdates *row_updates_create(size_t rows) {
     RowUpdates *updates = memory_need(1, sizeof *updates);
@@ -14,40 +13,7 @@ RowUpdates *row_updates_create(size_t rows) {
 void row_updates_destroy(RowUpdates *updates) {
     if (!updates) return;
     free(updates->known);
-    free(updates->touched);
     free(updates);
-}
-
-void row_updates_touch(RowUpdates *updates, const uint32_t *rows, size_t count) {
-    if (!count) return;
-    updates->touched = memory_grow(updates->touched, &updates->touched_capacity,
-                                   updates->touched_count + count, sizeof *updates->touched);
-    memcpy(updates->touched + updates->touched_count, rows, count * sizeof *rows);
-    updates->touched_count += count;
-}
-
-static int compare_rows(const void *a, const void *b) {
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static bool rises(const uint32_t *rows, size_t count) {
-    for (size_t i = 1; i < count; i++)
-        if (rows[i] <= rows[i - 1]) return false;
-    return true;
-}
-
-const uint32_t *row_updates_sort(RowUpdates *updates, size_t *count) {
-    uint32_t *rows = updates->touched;
-    if (!rises(rows, updates->touched_count)) {
-        size_t kept = 0;
-        qsort(rows, updates->touched_count, sizeof *rows, compare_rows);
-        for (size_t i = 0; i < updates->touched_count; i++)
-            if (!i || rows[i] != rows[kept - 1]) rows[kept++] = rows[i];
-        updates->touched_count = kept;
-    }
-    *count = updates->touched_count;
-    return rows;
 }
 
 static size_t chosen_row(RowChoice choice, size_t i) {

@@ -11,21 +11,13 @@
 
 typedef struct RowUpdates {
     size_t rows;
-    uint32_t moves;    /* since all rows owed nothing */
-    uint32_t *known;   /* by row: of these, how many it has made */
-    AdamW last;        /* the last move */
-    uint32_t *touched; /* the rows with a gradient */
-    size_t touched_count, touched_capacity;
+    uint32_t moves;  /* since all rows owed nothing */
+    uint32_t *known; /* by row: of these, how many it has made */
+    AdamW last;      /* the last move */
 } RowUpdates;
 
 RowUpdates *row_updates_create(size_t rows);
 void row_updates_destroy(RowUpdates *updates);
-
-/* Notes rows with a gradient. */
-void row_updates_touch(RowUpdates *updates, const uint32_t *rows, size_t count);
-
-/* The touched rows, rising, each once. */
-const uint32_t *row_updates_sort(RowUpdates *updates, size_t *count);
 
 /* Rows of a table, and the same uploaded. NULL: all of them. */
 typedef struct RowChoice {

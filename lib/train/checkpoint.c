@@ -140,7 +140,7 @@ static bool take_gradient(const ParameterSet *set, const Record *record, Paramet
     if (!record_find(record, "gradient")) return true;
     float *gradient = parameter_gradient(parameter, set->backend);
     if (!take_values(set, record, "gradient", parameter, gradient, error)) return false;
-    if (parameter->row_updates) touch_rows(set, parameter);
+    if (parameter->touched_rows) touch_rows(set, parameter);
     return true;
 }
 

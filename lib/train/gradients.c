@@ -31,36 +31,37 @@ static void sum_values(const Trainer *trainer, size_t count, float *values) {
     free(sums);
 }
 
-/* ---- Tables that are moved by rows ---- */
+/* ---- Tables whose rows are followed ---- */
 
 /* A row that any rank has touched is touched everywhere. */
-static void agree_on_rows(const Ranks *ranks, RowUpdates *updates) {
+static void agree_on_rows(const Ranks *ranks, TouchedRows *touched) {
     const size_t count = (size_t)ranks->count, rank = (size_t)ranks->rank;
     size_t *one_each = memory_need(count + 1, sizeof *one_each);
     size_t *offsets = memory_need(count + 1, sizeof *offsets);
     for (size_t r = 0; r <= count; r++)
         one_each[r] = r;
-    const uint32_t *own = row_updates_sort(updates, &offsets[rank + 1]);
+    touched_rows_sort(touched);
+    offsets[rank + 1] = touched->count;
     ranks_gather(ranks, one_each, sizeof *offsets, offsets + 1);
     for (size_t r = 0; r < count; r++)
         offsets[r + 1] += offsets[r];
     uint32_t *all = memory_need(offsets[count], sizeof *all);
-    memcpy(all + offsets[rank], own, (offsets[rank + 1] - offsets[rank]) * sizeof *all);
+    if (touched->count) memcpy(all + offsets[rank], touched->rows, touched->count * sizeof *all);
     ranks_gather(ranks, offsets, sizeof *all, all);
-    row_updates_touch(updates, all, offsets[count]);
+    touched_rows_add(touched, all, offsets[count]);
     free(one_each);
     free(offsets);
     free(all);
+    touched_rows_sort(touched);
 }
 
 static void sum_rows(const Trainer *trainer, const Parameter *parameter) {
     Tape *tape = trainer->tape;
     const RowKernels *kernels = tape->backend->rows;
     const size_t columns = parameter->columns;
-    size_t count;
-    agree_on_rows(trainer->options.ranks, parameter->row_updates);
-    const uint32_t *rows = row_updates_sort(parameter->row_updates, &count);
-    const TargetLists lists = row_lists_create(tape, rows, count, -1);
+    agree_on_rows(trainer->options.ranks, parameter->touched_rows);
+    const size_t count = parameter->touched_rows->count;
+    const TargetLists lists = row_lists_create(tape, parameter->touched_rows->rows, count, -1);
     float *sums = tape_take(tape, count * columns, sizeof *sums);
     kernels->gather(count, columns, parameter->gradient, lists.lists.targets, sums);
     sum_values(trainer, count * columns, sums);
@@ -108,7 +109,7 @@ void gradients_sum(const Trainer *trainer) {
     for (size_t i = 0; i < set->count; i++) {
         const Parameter *parameter = set->list[i];
         if (!parameter->touched) continue;
-        if (parameter->row_updates)
+        if (parameter->touched_rows)
             sum_rows(trainer, parameter);
         else if (parameter->count <= SMALL_VALUES)
             add_to_bundle(trainer, &bundle, parameter);

@@ -34,6 +34,14 @@ static void fill_popularity(Trainer *trainer, const double *popularity) {
         trainer->popularity[i] = (float)popularity[i];
 }
 
+/* A card clears and sums up a whole table in less time than it takes to tell it the rows. */
+static void follow_table(Parameter *table, const Settings *settings, const Backend *backend) {
+    if (settings->sparse_updates)
+        parameter_update_by_rows(table);
+    else if (backend->is_host)
+        parameter_follow_rows(table);
+}
+
 bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours *behaviours,
                     const ItemSource *source, const TrainerOptions *options, Error *error) {
     const Settings *settings = &recommender->settings;
@@ -57,8 +65,7 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     trainer->rates[GROUP_REST] = (GroupRate){settings->lr, settings->weight_decay};
     parameter_set_move(recommender->parameters, backend);
     parameter_set_make_trainable(recommender->parameters);
-    if (recommender->item_table && settings->sparse_updates)
-        parameter_update_by_rows(recommender->item_table);
+    if (recommender->item_table) follow_table(recommender->item_table, settings, backend);
     optimizer_create(&trainer->optimizer, recommender->parameters);
     int64_t log_bytes = TRAINING_LOG_NEW;
     if (!validation_plan(&trainer->plan, settings, behaviours, error) ||

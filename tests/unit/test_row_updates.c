@@ -102,6 +102,20 @@ static void all_rows_are_the_whole(void) {
     end(&whole), end(&rows);
 }
 
+/* Where rows are only followed, all of them are moved, and what was cleared is zero. */
+static void followed_rows_are_the_whole(void) {
+    Training whole = start(false), rows = start(false);
+    parameter_follow_rows(rows.table);
+    for (int i = 0; i < 20; i++)
+        for (int t = 0; t < 2; t++)
+            step(t ? &rows : &whole, ROWS - 1, 0);
+    CHECK(rows.table->touched_rows->capacity >= MOST);
+    CHECK(!memcmp(rows.table->value, whole.table->value, ROWS * WIDTH * sizeof(float)));
+    for (size_t i = 0; i < ROWS * WIDTH; i++)
+        CHECK(rows.table->gradient[i] == 0);
+    end(&whole), end(&rows);
+}
+
 /* What is restored goes on as what was left. */
 static void restored_rows_go_on(void) {
     Training one = start(true), two = start(true);
@@ -127,4 +141,4 @@ static void restored_rows_go_on(void) {
 }
 
 RUN_TESTS(TEST(rows_catch_up), TEST(rows_without_gradient_decay), TEST(all_rows_are_the_whole),
-          TEST(restored_rows_go_on))
+          TEST(followed_rows_are_the_whole), TEST(restored_rows_go_on))
