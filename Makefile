@@ -37,7 +37,7 @@ $(BUILD)/packages.mk $(BUILD)/build-packages.mk: Makefile
 # the OpenMP one is asked for by folder, and found again at run time whichever variant the system prefers.
 OPENBLAS := PKG_CONFIG_PATH=/usr/lib/$(shell $(CC) -print-multiarch)/openblas-openmp/pkgconfig pkg-config openblas
 BLAS     := $(foreach folder,$(patsubst %/,%,$(shell $(OPENBLAS) --variable=libdir 2> /dev/null)), \
-            -L$(folder) -Wl,-rpath,$(folder))
+            -L$(folder) -Wl,-rpath,$(folder)) -lopenblas
 
 # -Wsign-conversion is part of -Wconversion; only C++ is left out of the C warnings. Fields that are not named are zero.
 WARNINGS := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion
@@ -47,14 +47,16 @@ CFLAGS   := -std=gnu17 $(OPTIMIZE) -g -march=$(ARCH) -fopenmp -ffp-contract=off 
             -fno-trapping-math $(WARNINGS) $(SANITIZE)
 CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(SANITIZE)
 LDFLAGS  := -fopenmp $(SANITIZE)
-LDLIBS   := $(BLAS) -lopenblas -lmsgpackc -lzstd -lxxhash -ljansson -lzip \
-            -larchive -llmdb -ljpeg -lpng -lwebp -lunistring -lsentencepiece -lstdc++ -lm
+LDLIBS   := -lmsgpackc -lzstd -lxxhash -ljansson -lzip -larchive -llmdb -ljpeg -lpng -lwebp -lunistring \
+            -lsentencepiece -lstdc++ -lm
 
-# oneDNN multiplies faster, and in bf16. ONEDNN=0 builds without it, as does a machine that lacks libdnnl-dev.
+# oneDNN multiplies faster, and in bf16. ONEDNN=0 builds with OpenBLAS instead, as does a machine that lacks libdnnl-dev.
 ONEDNN ?= $(if $(wildcard /usr/include/dnnl.h),1,0)
 ifeq ($(ONEDNN),1)
 CPPFLAGS += -DWITH_ONEDNN
 LDLIBS   += -ldnnl
+else
+LDLIBS   += $(BLAS)
 endif
 
 SOURCES := $(filter-out lib/core/mpi/%,$(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*/*.c lib/*/*.cc))
@@ -139,11 +141,11 @@ $(BUILD)/on_host/%.o: % $(BUILD)/flags
 
 $(BUILD)/lib/pm-cuda-on-host.so: $(ON_HOST_FILES)
 	@mkdir -p $(@D)
-	$(CXX) -shared $(LDFLAGS) $^ $(BLAS) -lopenblas -o $@
+	$(CXX) -shared $(LDFLAGS) $^ $(BLAS) -o $@
 
 $(BUILD)/unit/test_fibers: $(BUILD)/on_host/tests/unit/test_fibers.cc.o $(ON_HOST)
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) $^ $(BLAS) -lopenblas -o $@
+	$(CXX) $(LDFLAGS) $^ $(BLAS) -o $@
 
 # A program refuses a plug-in that was built with other headers.
 BACKEND_HEADERS := $(addprefix lib/nn/,dropout.h $(addprefix backend/,backend.h kernels.h matrix.h plugin.h))
@@ -179,6 +181,9 @@ $(BUILD)/examples/%: $(BUILD)/formats/examples/%.c.o $(BUILD)/libpm.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 EXAMPLES := $(patsubst formats/examples/%.c,$(BUILD)/examples/%,$(wildcard formats/examples/*.c))
+
+# Asks OpenBLAS how it was built.
+$(BUILD)/unit/test_operators: LDLIBS += $(BLAS)
 
 .PHONY: units
 units: $(UNITS) $(EXAMPLES) $(BUILD)/lib/pm-cuda-on-host.so $(BUILD)/unit/faults.so

@@ -90,9 +90,10 @@ static bool grow_mapping(GrowingMemory *memory, size_t needed) {
     if (capacity < memory->capacity + SMALLEST_STEP) capacity = memory->capacity + SMALLEST_STEP;
     if (capacity > memory->limit) capacity = memory->limit;
     if (capacity < needed) capacity = needed;
+    /* Not mmap, which in the tools ends the program when it fails: here a file takes the place of memory. */
     void *bytes = memory->bytes
                       ? mremap(memory->bytes, memory->capacity, capacity, MREMAP_MAYMOVE)
-                      : mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                      : mmap64(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED) return false;
     memory->bytes = bytes;
     memory->capacity = capacity;

@@ -249,3 +249,7 @@ void *mmap(void *address, size_t size, int protection, int flags, int descriptor
     empty(descriptor);
     return map;
 }
+
+/* By this name the tools' own mmap calls it. */
+void *mmap64(void *address, size_t size, int protection, int flags, int descriptor, off_t offset)
+    __attribute__((alias("mmap")));

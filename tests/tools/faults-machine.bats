@@ -82,6 +82,39 @@ sweep() {
     nothing_left out-big.json
 }
 
+@test "memory that ends within any limit" {
+    [[ "$(ldd "$(command -v pm-cat)")" != *libasan* ]] || skip "a sanitizer needs more memory"
+    for tool in $tools; do
+        out=$(output_of $tool)
+        rm -f out*
+        $(command_of $tool $out) > printed
+        mv $out good-$tool
+        read -ra words <<< "$(command_of $tool $out)"
+        refused=0 done=0
+        # From what is enough down to where not even the libraries can be loaded (127), on two threads.
+        for ((limit = 200000; limit > 4000; limit -= limit / 25)); do
+            rm -f out-* .out* out.keys.tsv
+            echo old > $out
+            status=0
+            (ulimit -v $limit; OMP_NUM_THREADS=2 exec timeout 60 "${words[@]}") > printed 2> messages < /dev/null || status=$?
+            if [ $status = 0 ]; then
+                cmp $out good-$tool
+                done=$((done + 1))
+            elif [ $status = 127 ] || grep -q "loading shared libraries" messages; then
+                break
+            else
+                [ $status = 1 ] && [ "$(grep -c . messages)" = 1 ] && grep -qiE 'memory|thread|allocate|gnuplot' messages &&
+                    is_old_or_complete $tool $out || { echo "$tool, $limit: status $status"; cat messages; return 1; }
+                refused=$((refused + 1))
+            fi
+            rm -f out.keys.tsv
+            nothing_left $out
+        done
+        echo "$tool: $done done, $refused refused"
+        [ $done -gt 0 ]
+    done
+}
+
 @test "a disk that is full" {
     need_shim
     sweep 'cannot write' write 4 :ENOSPC +:ENOSPC

@@ -2,7 +2,9 @@
 #include "nn/backend/cpu/kernels.h"
 #include "nn/backend/cpu/onednn.h"
 
+#ifndef WITH_ONEDNN
 #include <cblas.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,24 +14,28 @@ static void scale_by_zero(size_t m, size_t n, float *c, size_t c_stride) {
         memset(c + i * c_stride, 0, n * sizeof *c);
 }
 
+static void give_up(const char *type) {
+    log_error("oneDNN cannot multiply in %s; memory may be short", type);
+    exit(1);
+}
+
+/* By oneDNN, or in a build without it by OpenBLAS, which is not linked otherwise: before main it takes 128 MB
+ * of address space a thread, and where they are not there, it tries for ever. */
 static void multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                      size_t c_stride) {
-    if (onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) return;
+#ifdef WITH_ONEDNN
+    if (!onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) give_up("f32");
+#else
     cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
                 b.transposed ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0f, a.values,
                 (blasint)a.stride, b.values, (blasint)b.stride, beta, c, (blasint)c_stride);
+#endif
 }
 
 static void multiply_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                           size_t c_stride) {
     if (!a.rounded || !b.rounded || !onednn_matmul_bf16(m, n, k, a, b, beta, c, c_stride))
         multiply(m, n, k, a, b, beta, c, c_stride);
-}
-
-/* A product in bf16 whose left operand may not be there in f32. */
-static void give_up(void) {
-    log_error("oneDNN cannot multiply in bf16; memory may be short, or use f32");
-    exit(1);
 }
 
 /* Below this many multiplications, threads take longer to start another product than a packed one saves. */
@@ -47,7 +53,7 @@ static void multiply_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, M
         const Matrix part = rows_from(a, first);
         float *to = c + first * c_stride;
         if (rows && (plain || !onednn_matmul_packed(bf16, rows, n, k, part, b, beta, to, c_stride))) {
-            if (bf16) give_up();
+            if (bf16) give_up("bf16");
             multiply(rows, n, k, part, b, beta, to, c_stride);
         }
         first += rows;
