@@ -1,5 +1,5 @@
 /* What C++ libraries (oneDNN, SentencePiece) do without memory: the same as everybody. */
-#include <cstdlib>
+#include <malloc.h>
 #include <new>
 #include <sys/mman.h>
 
@@ -18,7 +18,7 @@ void memory_watch_new() {
 /* In the C library's place: where oneDNN gets nothing, for its threads or for the code that it makes, it goes
  * on all the same and writes to it. */
 extern "C" int posix_memalign(void **block, size_t alignment, size_t size) noexcept {
-    *block = aligned_alloc(alignment, size);
+    *block = memalign(alignment, size);
     if (!*block) memory_end(1, size);
     return 0;
 }
