@@ -27,6 +27,6 @@ static __device__ inline void multiply_add(const uint32_t (&left)[4], const uint
 }
 
 #else
-#include "on_host/tensor_cores.h"
+#include "nn/backend/cuda/on_host/tensor_cores.h"
 #endif
 #endif

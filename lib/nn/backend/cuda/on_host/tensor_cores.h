@@ -2,7 +2,7 @@
 #ifndef CUDA_ON_HOST_TENSOR_CORES_H
 #define CUDA_ON_HOST_TENSOR_CORES_H
 
-#include "../values.h"
+#include "nn/backend/cuda/values.h"
 
 static inline uint32_t pack_bf16(float first, float second) {
     return round_to_bf16(first) | static_cast<uint32_t>(round_to_bf16(second)) << 16;
