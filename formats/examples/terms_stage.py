@@ -17,7 +17,10 @@ import collections
 import os
 import sys
 
-import numpy as np
+try:
+    import numpy as np
+except ModuleNotFoundError:
+    sys.exit("terms_stage.py: this python3 has no numpy; Debian's has it from the package python3-numpy")
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import pmt  # noqa: E402
