@@ -1,7 +1,7 @@
 # The figures of README.md, made again.
 #   make figures                   of made-up data: build/figures/{demo,demo-bf16,transfer,ablation}.tsv
-#   make figures DATA=ml1m         and of films: {films,films-transfer}.tsv. DATA holds items.tsv, users.tsv and images/
-#                                  of all, and of two domains without a common item in serious/ and comedy/
+#   make figures DATA=ml1m         and of films: {films,films-bf16,films-transfer}.tsv. DATA holds items.tsv, users.tsv and
+#                                  images/ of all, and of two domains without a common item in serious/ and comedy/
 #   make figures DATA=ml1m build/figures/films.tsv   of films alone
 # Each is the table of a pipeline, with the mean (lowest … highest) of SEEDS. What is there already is not made again.
 BUILD ?= build
@@ -10,7 +10,7 @@ SEEDS ?= 1 2 3
 DATA  ?=
 pipelines := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 MADE_UP := demo demo-bf16 transfer ablation
-FILMS   := $(if $(DATA),films films-transfer)
+FILMS   := $(if $(DATA),films films-bf16 films-transfer)
 
 .DEFAULT_GOAL := figures
 .PHONY: figures FORCE
@@ -38,8 +38,10 @@ $(OUT)/%.tsv: FORCE
 	@cp $(OUT)/$(or $($*_folder),$*)/results.tsv $@
 demo_figure      = $(call pipeline,demo,demo,SEEDS="$(SEEDS)")
 demo-bf16_figure = $(call pipeline,demo,demo-bf16,SEEDS="$(SEEDS)" TRAIN_USER="pm-train-user --dtype bf16")
-films_figure     = $(call pipeline,dataset,films,ITEMS=$(DATA)/items.tsv BEHAVIOURS=$(DATA)/users.tsv IMAGES=$(DATA)/images \
-  SETTINGS=$(pipelines)/films-terms.mk SEEDS="$(SEEDS)")
+films            = ITEMS=$(DATA)/items.tsv BEHAVIOURS=$(DATA)/users.tsv IMAGES=$(DATA)/images \
+  SETTINGS=$(pipelines)/films-terms.mk SEEDS="$(SEEDS)"
+films_figure      = $(call pipeline,dataset,films,$(films))
+films-bf16_figure = $(call pipeline,dataset,films-bf16,$(films) TRAIN_USER="pm-train-user --dtype bf16")
 domain           = $(1).ITEMS=$(DATA)/$(2)/items.tsv $(1).BEHAVIOURS=$(DATA)/$(2)/users.tsv $(1).IMAGES=$(DATA)/images
 films-transfer_figure = $(call pipeline,transfer,films-transfer,$(call domain,source,serious) $(call domain,target,comedy) \
   SETTINGS=$(pipelines)/films.mk EPOCHS=4 PRETRAIN_EPOCHS=15 SEEDS="$(SEEDS)")
