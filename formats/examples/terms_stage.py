@@ -17,13 +17,13 @@ import collections
 import os
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 try:
     import numpy as np
-except ModuleNotFoundError:
-    sys.exit("terms_stage.py: this python3 has no numpy; Debian's has it from the package python3-numpy")
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import pmt  # noqa: E402
+    import pmt
+except ModuleNotFoundError as missing:
+    sys.exit(f"terms_stage.py: this python3 has no {missing.name}; Debian's has it from the package "
+             f"python3-{missing.name}")
 
 
 def terms(ids, length):

@@ -22,6 +22,14 @@ calls_of() {
     cat count
 }
 
+# make_good TOOL OUT: good-TOOL is what the tool writes when nothing fails.
+make_good() {
+    rm -f out*
+    $(command_of "$1" "$2") > printed
+    mv "$2" good-"$1"
+    rm -f out*
+}
+
 # The target is as it was. Of the two files of pm-export, the one with the arrays may be there without its keys.
 is_old_or_complete() {
     cmp -s "$2" <(echo old) || { [ "$1" = pm-export ] && cmp -s "$2" good-pm-export; }
@@ -52,8 +60,7 @@ sweep() {
     shift 3
     for tool in $tools; do
         out=$(output_of "$tool")
-        $(command_of "$tool" "$out") > printed
-        mv "$out" good-"$tool"
+        make_good "$tool" "$out"
         count=$(calls_of "$call" $(command_of "$tool" "$out"))
         step=$(((count + runs - 1) / runs))
         [ "$step" -gt 0 ] || continue
@@ -86,9 +93,7 @@ sweep() {
     [[ "$(ldd "$(command -v pm-cat)")" != *libasan* ]] || skip "a sanitizer needs more memory"
     for tool in $tools; do
         out=$(output_of $tool)
-        rm -f out*
-        $(command_of $tool $out) > printed
-        mv $out good-$tool
+        make_good $tool $out
         read -ra words <<< "$(command_of $tool $out)"
         refused=0 done=0
         # From what is enough down to where not even the libraries can be loaded (127), on two threads.
@@ -156,9 +161,7 @@ sweep() {
     need_shim
     for tool in $tools; do
         out=$(output_of $tool)
-        $(command_of $tool $out) > printed
-        mv $out good-$tool
-        rm -f out*
+        make_good $tool $out
         survives 'cannot write .*: Input/output error' sync:1:EIO $tool
         survives 'cannot rename .*: Input/output error' rename:1:EIO $tool
         survives 'no message' link:1+:EOPNOTSUPP $tool
@@ -172,10 +175,7 @@ sweep() {
     need_shim
     for tool in $tools; do
         out=$(output_of $tool)
-        rm -f out*
-        $(command_of $tool $out) > printed
-        mv $out good-$tool
-        rm -f out*
+        make_good $tool $out
         with_fault link:1+:EOPNOTSUPP $(command_of $tool $out) > printed
         cmp $out good-$tool
         rm -f out.keys.tsv
@@ -204,9 +204,7 @@ sweep() {
 @test "few descriptors" {
     for tool in $tools; do
         out=$(output_of $tool)
-        rm -f out*
-        $(command_of $tool $out) > printed
-        mv $out good-$tool
+        make_good $tool $out
         read -ra words <<< "$(command_of $tool $out)"
         for limit in 4 5 6 7 8 10; do
             rm -f out*
@@ -269,9 +267,7 @@ sweep() {
     need_shim
     for tool in $tools; do
         out=$(output_of $tool)
-        rm -f out*
-        $(command_of $tool $out) > printed
-        mv $out good-$tool
+        make_good $tool $out
         for fault in write:1:kill sync:1:kill sync:2:kill link:1:kill; do
             rm -f out*
             with_fault $fault $(command_of $tool $out) > printed 2> messages || true

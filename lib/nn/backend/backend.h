@@ -61,8 +61,7 @@ typedef struct Backend {
     void (*matmul)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
     void (*release_packing)(Packing *packing);
 
-    /* c [m, n] = a · b + bias [n] in each row, without gaps. NULL: a product and an activation are as good.
-     */
+    /* c [m, n], without gaps, = a · b + bias [n]. NULL: a product and then an activation do as well. */
     void (*matmul_with_bias)(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias, float *c);
 
     const MemoryKernels *memory;

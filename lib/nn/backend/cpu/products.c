@@ -14,8 +14,9 @@ static void scale_by_zero(size_t m, size_t n, float *c, size_t c_stride) {
         memset(c + i * c_stride, 0, n * sizeof *c);
 }
 
-static void give_up(const char *type) {
-    log_error("oneDNN cannot multiply in %s; memory may be short", type);
+static void give_up(bool bf16) {
+    log_error("oneDNN cannot multiply in %s",
+              bf16 ? "bf16; memory may be short, or use f32" : "f32; memory may be short");
     exit(1);
 }
 
@@ -24,7 +25,7 @@ static void give_up(const char *type) {
 static void multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                      size_t c_stride) {
 #ifdef WITH_ONEDNN
-    if (!onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) give_up("f32");
+    if (!onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) give_up(false);
 #else
     cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
                 b.transposed ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0f, a.values,
@@ -53,7 +54,7 @@ static void multiply_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, M
         const Matrix part = rows_from(a, first);
         float *to = c + first * c_stride;
         if (rows && (plain || !onednn_matmul_packed(bf16, rows, n, k, part, b, beta, to, c_stride))) {
-            if (bf16) give_up("bf16");
+            if (bf16) give_up(true);
             multiply(rows, n, k, part, b, beta, to, c_stride);
         }
         first += rows;
