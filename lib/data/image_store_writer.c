@@ -53,6 +53,52 @@ static void close_environment(ImageStoreWriter *writer) {
     writer->environment = NULL;
 }
 
+/* LMDB's numbers, where they stand in its pages at any even address. */
+static size_t number_at(const MDB_val *value, size_t index) {
+    size_t number;
+    memcpy(&number, (const char *)value->mv_data + index * sizeof number, sizeof number);
+    return number;
+}
+
+/* Zeros in the pages that an entry of LMDB's list of free pages names: how many, then each. */
+static int clear_listed(int descriptor, const MDB_val *entry, const uint8_t *zeros, size_t page_size) {
+    const size_t count = number_at(entry, 0);
+    if (count >= entry->mv_size / sizeof count) return MDB_CORRUPTED;
+    for (size_t i = 1; i <= count; i++)
+        if (pwrite(descriptor, zeros, page_size, (off_t)(number_at(entry, i) * page_size)) < 0) return errno;
+    return 0;
+}
+
+/* Clears the pages that the next transaction may take: those that the last one found free. What a transaction
+ * that was killed left in them would show in gaps between records, and a run that goes on would not make the
+ * same file. */
+static int clear_free_pages(const ImageStoreWriter *writer, MDB_txn *transaction) {
+    const int descriptor = fileno(output_file_stream(writer->file));
+    const MDB_dbi free_pages = 0;
+    MDB_cursor *cursor;
+    MDB_stat numbers;
+    MDB_val freed_by, entry;
+    int status = mdb_stat(transaction, free_pages, &numbers);
+    if (!status) status = mdb_cursor_open(transaction, free_pages, &cursor);
+    if (status) return status;
+    uint8_t *zeros = memory_need(1, numbers.ms_psize);
+    while (!status && !(status = mdb_cursor_get(cursor, &freed_by, &entry, MDB_NEXT)))
+        if (number_at(&freed_by, 0) < mdb_txn_id(transaction))
+            status = clear_listed(descriptor, &entry, zeros, numbers.ms_psize);
+    mdb_cursor_close(cursor);
+    free(zeros);
+    return status == MDB_NOTFOUND ? 0 : status;
+}
+
+static bool clear_unused(const ImageStoreWriter *writer, Error *error) {
+    MDB_txn *transaction;
+    int status = mdb_txn_begin(writer->environment, NULL, MDB_RDONLY, &transaction);
+    if (status) return refuse_lmdb(writer, status, error);
+    status = clear_free_pages(writer, transaction);
+    mdb_txn_abort(transaction);
+    return !status || refuse_lmdb(writer, status, error);
+}
+
 /* Pages are written through the map (MDB_WRITEMAP): other pages of LMDB carry bytes of uncleared memory, and
  * the same images would not make the same file. */
 static bool open_environment(ImageStoreWriter *writer, Error *error) {
@@ -63,7 +109,7 @@ static bool open_environment(ImageStoreWriter *writer, Error *error) {
         status = mdb_env_open(writer->environment, path,
                               MDB_NOSUBDIR | MDB_NOLOCK | MDB_WRITEMAP | writer->flags, 0666);
     if (status) return refuse_lmdb(writer, status, error);
-    return reserve(writer, error);
+    return reserve(writer, error) && clear_unused(writer, error);
 }
 
 static ImageStoreWriter *writer_create(OutputFile *file, uint32_t size, unsigned flags) {
@@ -119,8 +165,18 @@ static json_t *read_progress(const ImageStoreWriter *writer) {
     return get(writer, key, strlen(key), &value) ? json_loadb(value.mv_data, value.mv_size, 0, NULL) : NULL;
 }
 
-/* The map is as large as it was, so that it grows as it would have. */
-static bool open_left(ImageStoreWriter *writer, Error *error) {
+/* Where the last page ends that LMDB has taken. */
+static off_t used_size(const ImageStoreWriter *writer) {
+    MDB_envinfo info;
+    MDB_stat numbers;
+    mdb_env_info(writer->environment, &info);
+    mdb_env_stat(writer->environment, &numbers);
+    return (off_t)((info.me_last_pgno + 1) * numbers.ms_psize);
+}
+
+/* Everything is as it was behind the last transaction: the map has its size, so that it grows as it would
+ * have, and there are zeros where a transaction that was killed may have written. */
+static bool open_left(ImageStoreWriter *writer, off_t size, Error *error) {
     MDB_envinfo info;
     int status = mdb_env_create(&writer->environment);
     if (!status)
@@ -129,8 +185,12 @@ static bool open_left(ImageStoreWriter *writer, Error *error) {
     if (!status) status = mdb_env_info(writer->environment, &info);
     if (status) return refuse_lmdb(writer, status, error);
     writer->map_size = info.me_mapsize;
+    if (size < used_size(writer))
+        return error_set(error, "%s.part is cut short; remove it to begin anew", image_store_target(writer));
+    if (ftruncate(fileno(output_file_stream(writer->file)), used_size(writer)))
+        return error_set_errno(error, "cannot write %s.part", image_store_target(writer));
     writer->progress = read_progress(writer);
-    return true;
+    return reserve(writer, error) && clear_unused(writer, error);
 }
 
 static bool start_again(ImageStoreWriter *writer, Error *error) {
@@ -145,7 +205,7 @@ static bool go_on(ImageStoreWriter *writer, Error *error) {
     struct stat status;
     if (fstat(fileno(output_file_stream(writer->file)), &status))
         return error_set_errno(error, "cannot read %s.part", image_store_target(writer));
-    if (status.st_size > 0 && !open_left(writer, error)) return false;
+    if (status.st_size > 0 && !open_left(writer, status.st_size, error)) return false;
     return writer->progress || start_again(writer, error);
 }
 
@@ -344,12 +404,8 @@ static char *header_text(const ImageStoreWriter *writer, json_t *header, json_t 
 
 /* The file ends behind its last page; the map was larger. */
 static bool cut_to_size(ImageStoreWriter *writer, Error *error) {
-    MDB_envinfo info;
-    MDB_stat numbers;
-    mdb_env_info(writer->environment, &info);
-    mdb_env_stat(writer->environment, &numbers);
+    const off_t size = used_size(writer);
     close_environment(writer);
-    const off_t size = (off_t)((info.me_last_pgno + 1) * numbers.ms_psize);
     return !ftruncate(fileno(output_file_stream(writer->file)), size) ||
            error_set_errno(error, "cannot write %s", image_store_target(writer));
 }

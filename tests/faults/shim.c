@@ -225,6 +225,10 @@ int fsync(int descriptor) {
     return fails("sync") ? -1 : REAL(fsync)(descriptor);
 }
 
+int msync(void *address, size_t size, int flags) {
+    return fails("sync") ? -1 : REAL(msync)(address, size, flags);
+}
+
 int rename(const char *from, const char *to) {
     return fails("rename") ? -1 : REAL(rename)(from, to);
 }

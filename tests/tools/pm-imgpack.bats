@@ -373,6 +373,27 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     done
 }
 
+@test "killed before and behind what each transaction writes, a packing ends in the same bytes" {
+    load faults
+    faults_shim
+    need_shim
+    pm-synth data data --items 1000 --users 2 --image-size 8 -q
+    shuf --random-source=data/items.tsv data/items.tsv > items.tsv
+    pm-imgpack -q --images data/images --items items.tsv --size 8 -o whole.lmdb
+    kills=0
+    for sync in {1..60}; do
+        run env FAULT="sync:$sync:kill" LD_PRELOAD="$FAULTS" \
+            pm-imgpack -q --images data/images --items items.tsv --size 8 --resume -o store.lmdb
+        [ "$status" -eq 137 ] || break
+        kills=$((kills + 1))
+        pm-imgpack -q --images data/images --items items.tsv --size 8 --resume -o store.lmdb
+        cmp whole.lmdb store.lmdb
+        rm store.lmdb
+    done
+    echo "$kills kills"
+    [ "$kills" -ge 30 ] # 16 batches and the end, two syncs each
+}
+
 @test "a packing that was begun with other options is not gone on with" {
     for i in $(seq 300); do ln images/one.jpg "images/n$i.jpg"; printf 'n%s\tx\n' "$i"; done > items.tsv
     rm images/n300.jpg
@@ -391,6 +412,12 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     [[ "$output" == *"store.lmdb.part: it belongs to a run with another --items; give the same"* ]]
     run pm-imgpack --images images --items items.tsv --shard 1/2 --resume -o store.lmdb
     [[ "$output" == *'store.lmdb.part: it belongs to a run with --shard nothing, and here it is "1/2"; give the same'* ]]
+    cp store.lmdb.part left.part
+    truncate -s 4000000 store.lmdb.part
+    run pm-imgpack --images images --items items.tsv --resume -o store.lmdb
+    [ "$status" -eq 1 ]
+    [ "$output" = "pm-imgpack: store.lmdb.part is cut short; remove it to begin anew" ]
+    mv left.part store.lmdb.part
     rm images/n300.jpg
     cp images/one.jpg images/n300.jpg
     run pm-imgpack --images images --items items.tsv --resume -o store.lmdb
