@@ -1,6 +1,7 @@
 #include "train/gradients.h"
 
 #include "core/memory.h"
+#include "nn/exchange.h"
 #include "nn/operators/row_lists.h"
 
 #include <string.h>
@@ -19,16 +20,7 @@ static void agree_on_touched(const Trainer *trainer) {
 
 /* Values in the backend's memory become their sums. */
 static void sum_values(const Trainer *trainer, size_t count, float *values) {
-    const ParameterSet *set = trainer->recommender->parameters;
-    if (set->backend->is_host) {
-        ranks_sum(trainer->options.ranks, count, values);
-        return;
-    }
-    float *sums = memory_need(count, sizeof *sums);
-    memcpy(sums, parameter_set_read(set, 0, values, count), count * sizeof *sums);
-    ranks_sum(trainer->options.ranks, count, sums);
-    parameter_set_write(set, sums, count, values);
-    free(sums);
+    exchange_sum(trainer->options.ranks, trainer->tape->backend, count, values);
 }
 
 /* ---- Tables whose rows are followed ---- */

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "nn/exchange.h"
 #include "train/checkpoint.h"
 #include "train/gradients.h"
 #include "train/schedule.h"
@@ -50,6 +51,7 @@ bool trainer_create(Trainer *trainer, Recommender *recommender, const Behaviours
     const Backend *backend = backend_find(settings->device, settings->dtype, error);
     double *popularity = backend ? split_popularity(behaviours, error) : NULL;
     if (!popularity) return false;
+    exchange_open(options->ranks, backend);
     fill_popularity(trainer, popularity);
     free(popularity);
     trainer->tape = tape_create(backend, true);
@@ -385,5 +387,6 @@ bool trainer_run(Trainer *trainer, Error *error) {
     const KeptModel *kept = trainer_kept(trainer);
     if (kept->values) parameter_set_restore(trainer->recommender->parameters, kept->values);
     validation_compare(trainer);
+    exchange_close(trainer->tape->backend);
     return true;
 }

@@ -24,9 +24,8 @@ static const char *describe_products(void) {
 
 const char *backend_describe(void) {
     static char text[8192]; /* for a path */
-    const char *plugin = plugin_path_of_cuda();
     snprintf(text, sizeof text, "matrix products: %s; --device cuda: %s", describe_products(),
-             plugin ? plugin : "no plug-in");
+             plugin_describe());
     return text;
 }
 
@@ -37,7 +36,7 @@ const Backend *backend_find(const char *device, const char *dtype, Error *error)
         error_set(error, "there is no device '%s'; there are cpu, cuda, cuda:N and cuda-on-host", device);
         return NULL;
     }
-    log_detail("%s", backend_describe());
+    log_detail("matrix products: %s", describe_products());
     if (!strcmp(dtype, "f32")) return &backend_cpu;
     if (!strcmp(dtype, "bf16") && onednn_has_bf16()) return &backend_cpu_bf16;
     error_set(error, "products in %s need %s; use f32", dtype,

@@ -77,6 +77,7 @@ typedef struct Backend {
     const LossKernels *losses;
     const ScoreKernels *scores;
     const OptimizerKernels *optimizer;
+    const ExchangeKernels *exchange; /* NULL: ranks exchange over the host alone */
 } Backend;
 
 /* How many rows of so many columns to take at a time when a product's result is worked on at once: few enough
@@ -115,7 +116,8 @@ extern const Backend backend_cpu;
 bool backend_has_bf16(void);
 bool backend_rounds(const char *device);
 
-/* What computes the products here, and whether there is a plug-in for cards, in a line for --version. */
+/* What computes the products here, whether there is a plug-in for cards, and by what cards exchange, in a
+ * line for --version. */
 const char *backend_describe(void);
 
 #endif

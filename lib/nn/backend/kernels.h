@@ -429,4 +429,30 @@ typedef struct OptimizerKernels {
     void (*clip)(const double *total, double scale, double clip, float *factor);
 } OptimizerKernels;
 
+/* ---- Between the memories of the ranks of a run; called by all of them, in the same order ---- */
+
+/* How ranks talk before they have an exchange. */
+typedef struct ExchangePeers {
+    int rank, count;
+    const struct Ranks *ranks;
+    bool (*any)(const struct Ranks *ranks, bool mine);                        /* ranks_any */
+    void (*broadcast)(const struct Ranks *ranks, size_t bytes, void *memory); /* ranks_broadcast */
+} ExchangePeers;
+
+typedef struct ExchangeKernels {
+    /* All ranks open it, with a message that says by what it goes, or none: the message is then of those that
+     * it failed on, and empty on others. */
+    bool (*open)(const ExchangePeers *peers, char *message, size_t size);
+    bool (*is_open)(void);
+    void (*close)(void);
+
+    /* Offsets are the host's: offsets[r] … offsets[r + 1] is the share of rank r. Each rank has filled its
+     * share of the values; now each has all. */
+    void (*gather)(const size_t *offsets, float *values);
+
+    /* own[i] = the sum over the ranks, in their order, of all[offsets[rank] + i]; `own` may be the rank's
+     * share of `all`. */
+    void (*scatter_sum)(const size_t *offsets, const float *all, float *own);
+} ExchangeKernels;
+
 #endif

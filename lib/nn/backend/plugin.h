@@ -15,6 +15,10 @@ typedef struct PluginRequest {
  * pm_backend_version it exports the checksum of the headers that it shares with the program. */
 typedef const Backend *(*PluginOpen)(const PluginRequest *request, char *message, size_t size);
 
+/* As pm_exchange_library it exports what names the library by which cards exchange, or says what is missing.
+ * It may be called alone. */
+typedef const char *(*PluginLibrary)(void);
+
 /* The backend of the device cuda, cuda:N or cuda-on-host (the same kernels on the processor, for tests). NULL
  * with a message that says what is missing: plug-in, library, driver or card. */
 const Backend *plugin_backend(const char *device, const char *dtype, Error *error);
@@ -22,7 +26,7 @@ const Backend *plugin_backend(const char *device, const char *dtype, Error *erro
 /* Whether `device` is one of these. */
 bool plugin_knows(const char *device);
 
-/* Where the plug-in for CUDA is, or NULL. */
-const char *plugin_path_of_cuda(void);
+/* Where the plug-in for CUDA is and by what cards exchange, or what is missing. */
+const char *plugin_describe(void);
 
 #endif

@@ -1,7 +1,5 @@
-#include "core/memory.h"
+#include "nn/exchange.h"
 #include "nn/operators/operators.h"
-
-#include <string.h>
 
 typedef struct GatherRanks {
     const Ranks *ranks;
@@ -20,30 +18,20 @@ static size_t *float_offsets(Tape *tape, const GatherRanks *gather) {
 static void gather_ranks_backward(Tape *tape, void *context) {
     const GatherRanks *gather = context;
     const Backend *backend = tape->backend;
-    const size_t all = gather->y->rows * gather->y->columns, count = gather->x->rows * gather->x->columns;
-    const float *gradient = tape_gradient(tape, gather->y);
-    float *host = NULL, *own = arena_take(tape->arena, count, sizeof *own);
-    if (!backend->is_host) {
-        host = memory_need(all, sizeof *host);
-        backend->memory->download(all * sizeof *host, gradient, host);
-    }
-    ranks_scatter_sum(gather->ranks, float_offsets(tape, gather), host ? host : gradient, own);
-    free(host);
-    backend->elements->add(count, tape_upload(tape, own, count * sizeof *own),
-                           tape_gradient(tape, gather->x));
+    const size_t count = gather->x->rows * gather->x->columns;
+    float *own = tape_take(tape, count, sizeof *own);
+    exchange_scatter_sum(gather->ranks, backend, float_offsets(tape, gather), tape_gradient(tape, gather->y),
+                         own);
+    backend->elements->add(count, own, tape_gradient(tape, gather->x));
 }
 
 static void gather_values(Tape *tape, const GatherRanks *gather) {
     const Backend *backend = tape->backend;
     const size_t *offsets = float_offsets(tape, gather);
-    const size_t all = offsets[gather->rows.count], count = gather->x->rows * gather->x->columns;
-    float *values = backend->is_host ? gather->y->value : memory_need(all, sizeof *values);
-    backend->memory->download(count * sizeof *values, gather->x->value,
-                              values + offsets[gather->ranks->rank]);
-    ranks_gather(gather->ranks, offsets, sizeof *values, values);
-    if (backend->is_host) return;
-    backend->memory->upload(all * sizeof *values, values, gather->y->value);
-    free(values);
+    float *values = gather->y->value;
+    backend->memory->copy(gather->x->rows * gather->x->columns * sizeof *values, gather->x->value,
+                          values + offsets[gather->ranks->rank]);
+    exchange_gather(gather->ranks, backend, offsets, values);
 }
 
 Tensor *gather_ranks(Tape *tape, const Ranks *ranks, Tensor *x, Segments rows) {

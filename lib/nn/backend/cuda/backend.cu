@@ -29,7 +29,8 @@ static Backend backend_of(const char *name, bool rounds, decltype(Backend::matmu
             &cuda_sequences,
             &cuda_losses,
             &cuda_scores,
-            &cuda_optimizer};
+            &cuda_optimizer,
+            &cuda_exchange};
 }
 
 extern "C" const Backend *pm_backend_open(const PluginRequest *request, char *message, size_t size) {

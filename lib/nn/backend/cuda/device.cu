@@ -2,6 +2,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <thread>
 #include <vector>
 
 typedef struct Device {
@@ -10,6 +11,7 @@ typedef struct Device {
     size_t blocks;
     void *room;
     size_t room_bytes;
+    void (*look)(); /* while the host waits; or NULL */
 } Device;
 
 static Device device;
@@ -99,6 +101,35 @@ void *device_take(size_t bytes) {
 
 void device_release(void *memory) {
     if (memory) device_queue([=] { device_check(cudaFreeAsync(memory, device.stream), "cudaFreeAsync"); });
+}
+
+/* ---- Waiting ---- */
+
+void device_look(void (*look)()) {
+    device.look = look;
+}
+
+template <typename Query> static void wait_until_done(Query query, const char *what) {
+    cudaError_t state;
+    while ((state = query()) == cudaErrorNotReady) {
+        device.look();
+        std::this_thread::yield();
+    }
+    device_check(state, what);
+}
+
+void device_wait(cudaEvent_t event) {
+    if (device.look)
+        wait_until_done([=] { return cudaEventQuery(event); }, "cudaEventQuery");
+    else
+        device_check(cudaEventSynchronize(event), "cudaEventSynchronize");
+}
+
+void device_wait_for_all() {
+    if (device.look)
+        wait_until_done([] { return cudaStreamQuery(device.stream); }, "cudaStreamQuery");
+    else
+        device_check(cudaStreamSynchronize(device.stream), "cudaStreamSynchronize");
 }
 
 /* ---- Commands that are held ---- */

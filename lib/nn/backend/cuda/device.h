@@ -21,6 +21,12 @@ void device_check(cudaError_t result, const char *what);
 /* What kernels and copies are queued in. */
 cudaStream_t device_stream();
 
+/* Lets the host wait for an event, or for all that was queued. What is set by device_look is called again and
+ * again meanwhile, and ends the program where there is nothing more to wait for; NULL: nothing is. */
+void device_wait(cudaEvent_t event);
+void device_wait_for_all();
+void device_look(void (*look)());
+
 /* Room for the inside of one call of a kernel of the backend; the next call has the same. */
 void *device_room(size_t bytes);
 

@@ -42,7 +42,7 @@ static void download(size_t bytes, const void *from, void *to) {
     if (!bytes) return;
     device_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, device_stream()),
                  "cudaMemcpyAsync");
-    device_check(cudaStreamSynchronize(device_stream()), "cudaStreamSynchronize");
+    device_wait_for_all();
 }
 
 /* ---- Letters: small things on their way to the host ---- */
@@ -78,7 +78,7 @@ static void collect() {
     Letters &all = letters();
     if (all.list.empty()) return;
     device_send();
-    device_check(cudaEventSynchronize(all.arrived), "cudaEventSynchronize");
+    device_wait(all.arrived);
     for (const Letter &letter : all.list)
         memcpy(letter.to, all.pinned + letter.place, letter.bytes);
     all.list.clear();

@@ -81,7 +81,7 @@ static cudaEvent_t create_event() {
 static void wait_for(cudaEvent_t event) {
     const cudaError_t state = cudaEventQuery(event);
     if (state == cudaErrorNotReady)
-        device_check(cudaEventSynchronize(event), "cudaEventSynchronize");
+        device_wait(event);
     else
         device_check(state, "cudaEventQuery");
 }

@@ -17,6 +17,7 @@ extern const SequenceKernels cuda_sequences;
 extern const LossKernels cuda_losses;
 extern const ScoreKernels cuda_scores;
 extern const OptimizerKernels cuda_optimizer;
+extern const ExchangeKernels cuda_exchange;
 
 /* Backend.matmul and its like in f32 alone, and in bf16 where both operands have it. */
 void cuda_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);

@@ -178,6 +178,10 @@ static inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
     return cudaSuccess;
 }
 
+static inline cudaError_t cudaStreamQuery(cudaStream_t) {
+    return cudaSuccess;
+}
+
 static inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
     return cudaSuccess;
 }
