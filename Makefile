@@ -147,6 +147,12 @@ $(BUILD)/unit/test_fibers: $(BUILD)/on_host/tests/unit/test_fibers.cc.o $(ON_HOS
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) $^ $(BLAS) -o $@
 
+# What stands for NCCL between cards that are emulated.
+STAND_IN := $(BUILD)/unit/libnccl-on-host.so.2
+$(STAND_IN): $(BUILD)/on_host/tests/nccl/stand_in.cc.o
+	@mkdir -p $(@D)
+	$(CXX) -shared $(LDFLAGS) $^ -o $@
+
 # A program refuses a plug-in that was built with other headers.
 BACKEND_HEADERS := $(addprefix lib/nn/,dropout.h $(addprefix backend/,backend.h kernels.h matrix.h plugin.h))
 BACKEND_VERSION := $(firstword $(shell cat $(BACKEND_HEADERS) | cksum))u
@@ -171,7 +177,7 @@ include tests/fuzz/fuzz.mk
 include tests/tsan/tsan.mk
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d $(BUILD)/formats/examples/*.d)
+-include $(OBJECTS:.o=.d) $(ON_HOST_FILES:.o=.d) $(CUDA_FILES:.o=.d) $(wildcard $(BUILD)/tools/*.d $(BUILD)/tests/unit/*.d $(BUILD)/formats/examples/*.d $(BUILD)/on_host/tests/*/*.d)
 
 .PHONY: plugins
 plugins: $(PLUGINS)
@@ -186,7 +192,7 @@ EXAMPLES := $(patsubst formats/examples/%.c,$(BUILD)/examples/%,$(wildcard forma
 $(BUILD)/unit/test_operators: LDLIBS += $(BLAS)
 
 .PHONY: units
-units: $(UNITS) $(EXAMPLES) $(BUILD)/lib/pm-cuda-on-host.so $(BUILD)/unit/faults.so
+units: $(UNITS) $(EXAMPLES) $(BUILD)/lib/pm-cuda-on-host.so $(BUILD)/unit/faults.so $(STAND_IN)
 
 .PHONY: test
 test: ## set up, build, run all tests; the last line is "N passed, N failed"

@@ -3,11 +3,10 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
+    load ranks
     load small_data
+    ranks_environment
     small_data
-    export OMPI_MCA_btl_base_warn_component_unused=0 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl=self,vader
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-    export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 # Open MPI does not free all that it takes
     train --dropout 0 -o base.pmt
     items base.pmt vectors.pmt
 }
@@ -17,16 +16,10 @@ setup() {
     load golden_runs
     load small_data
     load python
+    load ranks
     need_python
     cd "$BATS_FILE_TMPDIR"
-    if [ ! -e "$(dirname "$(command -v pm-cat)")/../lib/pm-mpi.so" ]; then skip "built without MPI"; fi
-}
-
-# ranks N COMMAND…
-ranks() {
-    local count=$1
-    shift
-    mpirun -n "$count" "$@"
+    need_mpi
 }
 
 # Compares two models, relative to the largest weight, and the losses of all steps. The gradient of a key's bias is 0 but

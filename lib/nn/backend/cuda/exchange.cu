@@ -35,9 +35,11 @@ static void explain(ncclResult_t result, char *message, size_t size) {
              exchange.nccl->GetLastError(nullptr));
 }
 
+/* A rank that is gone has said why and ends all, if it could; time for that comes first. */
 static void check(ncclResult_t result) {
     char message[256];
     if (!failed(result)) return;
+    if (result == ncclRemoteError) std::this_thread::sleep_for(std::chrono::seconds(2));
     explain(result, message, sizeof message);
     device_give_up("the exchange between cards failed: %s", message);
 }

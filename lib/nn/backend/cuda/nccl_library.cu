@@ -3,6 +3,13 @@
 #include <cstdio>
 #include <dlfcn.h>
 
+/* The card on the processor has a stand-in of its own for it. */
+#ifdef __CUDACC__
+#define LIBRARY "libnccl.so.2"
+#else
+#define LIBRARY "libnccl-on-host.so.2"
+#endif
+
 template <typename Function> static bool find(void *library, const char *name, Function *function) {
     *function = reinterpret_cast<Function>(dlsym(library, name));
     return *function;
@@ -25,13 +32,13 @@ static bool find_all(void *library, Nccl *nccl) {
 
 const Nccl *nccl_load(char *message, size_t size) {
     static Nccl nccl;
-    void *library = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         snprintf(message, size, "NCCL cannot be loaded: %s", dlerror());
     else if (find_all(library, &nccl))
         return &nccl;
     else
-        snprintf(message, size, "libnccl.so.2 is older than 2.14: it has not all that is needed");
+        snprintf(message, size, LIBRARY " is older than 2.14 and has not all that is needed");
     return nullptr;
 }
 

@@ -10,7 +10,7 @@
 
 #include <cstddef>
 
-enum ncclResult_t { ncclSuccess = 0, ncclInProgress = 7 }; /* any other is an error */
+enum ncclResult_t { ncclSuccess = 0, ncclRemoteError = 6, ncclInProgress = 7 }; /* others are errors, too */
 enum ncclDataType_t { ncclFloat32 = 7 };
 enum { NCCL_MAGIC = 0xcafebeef, NCCL_VERSION_2_14_0 = 21400 };
 
