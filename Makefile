@@ -154,7 +154,7 @@ $(STAND_IN): $(BUILD)/on_host/tests/nccl/stand_in.cc.o
 	$(CXX) -shared $(LDFLAGS) $^ -o $@
 
 # A program refuses a plug-in that was built with other headers.
-BACKEND_HEADERS := $(addprefix lib/nn/,dropout.h $(addprefix backend/,backend.h kernels.h matrix.h plugin.h))
+BACKEND_HEADERS := $(addprefix lib/nn/,dropout.h $(addprefix backend/,backend.h kernels.h matrix.h plugin.h ranked_key.h))
 BACKEND_VERSION := $(firstword $(shell cat $(BACKEND_HEADERS) | cksum))u
 VERSIONED       := $(addsuffix lib/nn/backend/plugin.c.o,$(BUILD)/ $(BUILD)/fuzz/objects/ $(BUILD)/tsan/objects/) \
                    $(patsubst %,$(BUILD)/%/lib/nn/backend/cuda/backend.cu.o,cuda on_host)

@@ -22,8 +22,8 @@ size_t distinct_items(Sequence history, uint32_t candidate_count, uint32_t *item
     return count;
 }
 
-bool is_masked(uint32_t item, const uint32_t *masked, size_t count) {
-    return count && bsearch(&item, masked, count, sizeof *masked, compare_items);
+const uint32_t *find_item(uint32_t item, const uint32_t *items, size_t count) {
+    return count ? bsearch(&item, items, count, sizeof *items, compare_items) : NULL;
 }
 
 bool standing_rank(const Standing *standing, double *rank, Error *error) {

@@ -15,8 +15,12 @@
  */
 size_t distinct_items(Sequence history, uint32_t candidate_count, uint32_t *items);
 
-/* Whether an item is among such items. */
-bool is_masked(uint32_t item, const uint32_t *masked, size_t count);
+/* Where an item is among such items; NULL: nowhere. */
+const uint32_t *find_item(uint32_t item, const uint32_t *items, size_t count);
+
+static inline bool is_masked(uint32_t item, const uint32_t *masked, size_t count) {
+    return find_item(item, masked, count);
+}
 
 /* The rank of a target after all candidates. A score that is not a number is an error. */
 bool standing_rank(const Standing *standing, double *rank, Error *error);

@@ -69,10 +69,6 @@ static void block_free(Block *block) {
     free(block->excluded);
 }
 
-static void add_scores(void *context, size_t row, const uint32_t *items, size_t count, const float *scores) {
-    top_k_add(&((Block *)context)->tops[row], items, count, scores);
-}
-
 static void put_users(UsersOut *out, const Behaviours *behaviours, size_t count, const float *vectors) {
     npy_rows_add(out->vectors, vectors, count);
     for (size_t i = 0; i < count; i++) {
@@ -95,8 +91,8 @@ static void score_by_model(Job *job, Block *block) {
         free(vectors);
     }
     if (job->request->top)
-        scorer_visit(&scorer, states, block->count,
-                     &(Candidates){job->candidates, job->candidate_count, false}, add_scores, block);
+        scorer_best(&scorer, states, block->count,
+                    &(Candidates){job->candidates, job->candidate_count, false}, block->tops);
     scorer_release(&scorer, states, block->count);
 }
 
@@ -112,7 +108,7 @@ static bool score_by_baseline(const Baseline *baseline, Block *block, Error *err
         baseline_score(baseline, block->first + i, known, all);
         for (size_t c = 0; c < job->candidate_count; c++)
             scores[c] = all[job->candidates[c]];
-        add_scores(block, i, job->candidates, job->candidate_count, scores);
+        top_k_add(&block->tops[i], job->candidates, job->candidate_count, scores);
     }
     free(room);
     return true;
@@ -158,9 +154,10 @@ static void add_counts(Job *job, const Behaviours *behaviours) {
 
 /* A block of users after the other. */
 static bool stream_users(Job *job, BehavioursReader *reader, Error *error) {
+    const size_t users = scorer_users(job->ranker.tape->backend);
     for (size_t count = 1; count;) {
         Behaviours behaviours;
-        if (!behaviours_reader_next(reader, SCORER_USERS, &behaviours, error)) return false;
+        if (!behaviours_reader_next(reader, users, &behaviours, error)) return false;
         count = behaviours.user_count;
         add_counts(job, &behaviours);
         const bool fine = !count || answer(job, NULL, &behaviours, 0, count, error);
@@ -173,9 +170,10 @@ static bool stream_users(Job *job, BehavioursReader *reader, Error *error) {
 static bool answer_all(Job *job, const Behaviours *behaviours, Error *error) {
     Baseline *baseline = baseline_create(job->request->baseline, behaviours, SPLIT_NEXT, error);
     bool fine = baseline != NULL;
-    for (size_t first = 0; fine && first < behaviours->user_count; first += SCORER_USERS) {
+    const size_t users = scorer_users(&backend_cpu);
+    for (size_t first = 0; fine && first < behaviours->user_count; first += users) {
         const size_t left = behaviours->user_count - first;
-        fine = answer(job, baseline, behaviours, first, left < SCORER_USERS ? left : SCORER_USERS, error);
+        fine = answer(job, baseline, behaviours, first, left < users ? left : users, error);
     }
     baseline_destroy(baseline);
     return fine;

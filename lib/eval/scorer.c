@@ -74,6 +74,17 @@ void scorer_write(const Scorer *scorer, const float *from, size_t count, float *
     scorer->tape->backend->memory->upload(state_bytes(scorer, count), from, states);
 }
 
+Arena *scorer_arena(const Scorer *scorer) {
+    const MemoryKernels *memory = scorer->tape->backend->memory;
+    return arena_create_from((ArenaSource){memory->take, memory->release});
+}
+
+void *scorer_upload(const Scorer *scorer, Arena *arena, const void *from, size_t count, size_t size) {
+    void *to = arena_take(arena, count, size);
+    scorer->tape->backend->memory->upload(count * size, from, to);
+    return to;
+}
+
 void scorer_states(const Scorer *scorer, const UserChoice *choice, float *states) {
     Tape *tape = scorer->tape;
     for (size_t first = 0; first < choice->count; first += ROWS_AT_ONCE) {

@@ -5,6 +5,7 @@
 
 #include "eval/item_vectors.h"
 #include "eval/ranking.h"
+#include "eval/top_k.h"
 #include "model/recommender.h"
 
 typedef struct Scorer {
@@ -14,7 +15,9 @@ typedef struct Scorer {
 } Scorer;
 
 /* Users or items that are answered at a time, so that a tile of candidates that was fetched serves many. */
-enum { SCORER_USERS = 2048 };
+static inline size_t scorer_users(const Backend *backend) {
+    return 8 * backend->score_rows;
+}
 
 /* The users users[first … first + count − 1]; with NULL those with the numbers first … first + count − 1. */
 typedef struct UserChoice {
@@ -34,6 +37,10 @@ void scorer_release(const Scorer *scorer, float *states, size_t count);
 /* From there to the host's, and the other way. */
 void scorer_read(const Scorer *scorer, const float *states, size_t count, float *to);
 void scorer_write(const Scorer *scorer, const float *from, size_t count, float *states);
+
+/* An arena of the backend's memory, and what is uploaded there. */
+Arena *scorer_arena(const Scorer *scorer);
+void *scorer_upload(const Scorer *scorer, Arena *arena, const void *from, size_t count, size_t size);
 
 /* Where the users stand after their inputs, none of which is empty: states[count, D], in the backend's
  * memory. */
@@ -66,6 +73,12 @@ typedef struct ScoredTile {
 typedef void (*VisitTile)(void *context, const ScoredTile *tile);
 void scorer_visit_tiles(const Scorer *scorer, const float *states, size_t state_count,
                         const Candidates *candidates, VisitTile visit, void *context);
+
+/* In scorer_best.c: the best candidates for each row of states, of as many as tops[state_count] have been
+ * started with, the same for all. Nothing else has been added, nor can be afterwards. Where the backend is a
+ * card it selects them, up to the most that its kernel keeps. */
+void scorer_best(const Scorer *scorer, const float *states, size_t state_count, const Candidates *candidates,
+                 TopK *tops);
 
 /* Divides each row by its length; a row of zeros stays. */
 void scorer_normalise(float *rows, size_t count, size_t dim);

@@ -63,9 +63,7 @@ static Sequence history_of(const Block *block, size_t i) {
 }
 
 static const void *upload(const Block *block, const void *from, size_t count, size_t size) {
-    void *to = arena_take(block->memory, count, size);
-    backend_of(block)->memory->upload(count * size, from, to);
-    return to;
+    return scorer_upload(block->scorer, block->memory, from, count, size);
 }
 
 static void upload_users(Block *block) {
@@ -95,14 +93,13 @@ static void upload_users(Block *block) {
 
 static Block block_create(const Scorer *scorer, const float *states, const UserChoice *choice,
                           uint32_t candidate_count) {
-    const MemoryKernels *memory = scorer->tape->backend->memory;
     Block block = {.scorer = scorer,
                    .choice = choice,
                    .candidate_count = candidate_count,
                    .states = states,
-                   .memory = arena_create_from((ArenaSource){memory->take, memory->release})};
+                   .memory = scorer_arena(scorer)};
     block.findings = findings_at(arena_take(block.memory, 1, findings_size(choice->count)), choice->count);
-    memory->fill(2 * choice->count, -INFINITY, block.findings.scores);
+    backend_of(&block)->memory->fill(2 * choice->count, -INFINITY, block.findings.scores);
     upload_users(&block);
     return block;
 }
@@ -210,7 +207,7 @@ bool scorer_rank_states(const Scorer *scorer, const float *states, const UserCho
 /* Users are taken in blocks, so that a tile of candidates that was fetched serves many. */
 bool scorer_ranks(const Scorer *scorer, const UserChoice *choice, uint32_t candidate_count, double *ranks,
                   Error *error) {
-    const size_t users = 8 * scorer->tape->backend->score_rows;
+    const size_t users = scorer_users(scorer->tape->backend);
     const size_t most = choice->count < users ? choice->count : users;
     float *states = scorer_take(scorer, most);
     bool fine = true;

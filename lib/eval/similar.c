@@ -15,13 +15,10 @@ typedef struct Job {
     uint32_t *candidates;
     size_t candidate_count;
     ItemLists lists;
-    uint32_t *asked; /* [SCORER_USERS]: the items of a block */
+    uint32_t *asked; /* the items of a block, of which there are at most: */
+    size_t most;
     size_t asked_count;
 } Job;
-
-static void add_scores(void *context, size_t row, const uint32_t *items, size_t count, const float *scores) {
-    top_k_add(&((TopK *)context)[row], items, count, scores);
-}
 
 static bool put_lists(const Job *job, TopK *tops, Error *error) {
     for (size_t i = 0; i < job->asked_count; i++) {
@@ -48,8 +45,7 @@ static bool answer(Job *job, Error *error) {
     item_vectors_gather(&scorer.vectors, job->asked, count, vectors);
     scorer_normalise(vectors, count, dim);
     scorer_write(&scorer, vectors, count, states);
-    scorer_visit(&scorer, states, count, &(Candidates){job->candidates, job->candidate_count, true},
-                 add_scores, tops);
+    scorer_best(&scorer, states, count, &(Candidates){job->candidates, job->candidate_count, true}, tops);
     const bool fine = put_lists(job, tops, error);
     job->asked_count = 0;
     free(tops);
@@ -65,7 +61,7 @@ static bool ask(Job *job, const char *name, size_t size, Error *error) {
         return error_set(error, "item \"%.*s\" is none of the %zu items of %s", (int)size, name,
                          name_table_count(job->lists.names), job->request->files.items);
     job->asked[job->asked_count++] = (uint32_t)found + 1;
-    return job->asked_count < SCORER_USERS || answer(job, error);
+    return job->asked_count < job->most || answer(job, error);
 }
 
 static bool ask_lines(Job *job, Error *error) {
@@ -99,7 +95,8 @@ static bool number_items(Job *job, Error *error) {
     if (!job->rows) return false;
     for (size_t i = 0; i < known; i++)
         job->rows[i + 1] = (uint32_t)i;
-    job->asked = memory_need(SCORER_USERS, sizeof *job->asked);
+    job->most = scorer_users(job->ranker.tape->backend);
+    job->asked = memory_need(job->most, sizeof *job->asked);
     job->candidates =
         candidate_list(names, job->request->only, job->request->without, &job->candidate_count, error);
     return job->candidates != NULL;

@@ -56,16 +56,21 @@ END
     paste out-losses-cpu "out-losses-$device" | awk '{ d = $1 / $2 - 1 } d > 1e-4 || d < -1e-4 { print; wrong = 1 } END { exit wrong || !NR }'
 }
 
-@test "ranks and recommendations are the processor's, and no score comes back where ranks do" {
+@test "ranks and recommendations are the processor's, and no score comes back, but of the best" {
     train -o model.pmt
     items model.pmt items.pmt
+    printf 'a0009\na0031\na0012\na0002\n' > out-some
+    recommend() { pm-recommend -q --model model.pmt --items items.pmt --users users.tsv "$@"; }
     for where in cpu "$device"; do
         pm-eval -q --device "$where" --model model.pmt --items items.pmt --users users.tsv --ranks out-ranks-$where > out-figures
-        pm-recommend -q --device "$where" --model model.pmt --items items.pmt --users users.tsv > out-best-$where
+        recommend --device "$where" > out-best-$where
+        recommend --device "$where" --top 50 --keep-history > out-all-$where
+        recommend --device "$where" --top 7 --without out-some > out-but-$where
+        recommend --device "$where" --only out-some > out-only-$where
         pm-recommend -q --device "$where" --items items.pmt --similar a0003 --top 5 > out-near-$where
     done
     cmp out-ranks-cpu "out-ranks-$device"
-    for kind in best near; do
+    for kind in best all but only near; do
         diff <(cut -f 1-3 out-$kind-cpu) <(cut -f 1-3 "out-$kind-$device")
         paste out-$kind-cpu "out-$kind-$device" |
             awk -F '\t' '{ d = $4 - $8 } d > 1e-4 || d < -1e-4 { print; wrong = 1 } END { exit wrong || !NR }'
@@ -74,6 +79,26 @@ END
     users=$(wc -l < out-ranks-cpu)
     PM_CUDA_COUNTS=1 pm-eval -q --device cuda-on-host --model model.pmt --items items.pmt --users users.tsv 2>&1 > out-figures |
         jq -e ".downloaded == $users * 20 and .waits == 1"
+    PM_CUDA_COUNTS=1 recommend --device cuda-on-host --top 3 2>&1 > out-best |
+        jq -e ".downloaded == $users * (3 * 8 + 4) and .waits == 1"
+}
+
+@test "a score that is not finite is refused with the processor's message" {
+    need_python
+    train -o model.pmt
+    items model.pmt items.pmt
+    "$python" - << 'END'
+import os, sys
+sys.path.insert(0, os.environ["PROJECT"] + "/formats")
+import pmt
+with pmt.Reader("items.pmt") as reader, pmt.Writer("large.pmt", reader.header) as writer:
+    for i, (key, tensors) in enumerate(reader):
+        writer.write(key, {"vector": tensors["vector"] * (3e38 if i == 20 else 1)})
+END
+    for where in cpu "$device"; do
+        refuses 'user "ua0001"' 'item "a0021" is not finite' -- \
+            pm-recommend -q --device "$where" --model model.pmt --items large.pmt --users users.tsv
+    done
 }
 
 @test "what is missing for a card is said in a line, and nothing is written" {

@@ -3,6 +3,9 @@
  * card. */
 #include "kernel_comparison.h"
 
+#include "eval/top_k.h"
+#include "nn/backend/ranked_key.h"
+
 /* ---- Elements ---- */
 
 static void call_round(Run *run) {
@@ -524,8 +527,76 @@ static void call_scores(Run *run) {
     free(host);
 }
 
+enum { TILES = 3 };
+
+/* What the processor's backend leaves to top_k, over all tiles of a row. */
+static void select_by_top_k(size_t row, const ScoreTile *tiles, const BestCandidates *best) {
+    ScoredItem *items = memory_need(best->k, sizeof *items);
+    const size_t first = tiles->masked_offsets[row], masked = tiles->masked_offsets[row + 1] - first;
+    TopK top;
+    top_k_start(&top, items, best->k, tiles->masked + first, masked);
+    for (int t = 0; t < TILES; t++) {
+        uint32_t *candidates = memory_need(tiles[t].count, sizeof *candidates);
+        for (size_t c = 0; c < tiles[t].count; c++)
+            candidates[c] = tiles[t].first + (uint32_t)c;
+        top_k_add(&top, candidates, tiles[t].count, tiles[t].scores + row * tiles[t].count);
+        free(candidates);
+    }
+    top_k_sort(&top);
+    best->bad[row] = top.bad;
+    for (size_t i = 0; i < best->k; i++)
+        best->keys[row * best->k + i] = i < top.count ? ranked_key(items[i].score, items[i].item) : 0;
+    free(items);
+}
+
+/* Equal ones, different ones, or such that each is the best so far. */
+static float *scores_of_a_kind(Run *run, size_t rows, size_t columns, int kind) {
+    if (kind < 2) return kind ? floats(run, rows * columns) : whole_numbers(run, rows * columns);
+    float *values = memory_need(rows * columns + 1, sizeof *values);
+    for (size_t i = 0; i < rows * columns; i++)
+        values[i] = (float)(i % columns) - 100;
+    float *array = add_array(run, ARRAY_F32, values, rows * columns * sizeof *values);
+    free(values);
+    return array;
+}
+
+static void *zeros(Run *run, size_t bytes) {
+    void *values = memory_need(bytes + 1, 1), *array = add_array(run, ARRAY_INTEGERS, values, bytes);
+    free(values);
+    return array;
+}
+
+static void select_best(Run *run, size_t k, int kind) {
+    const size_t rows = run->rows, columns = run->columns, all = TILES * columns + 1;
+    size_t *host, *masked_offsets = offsets(run, rows, columns < 30 ? columns : 30, &host);
+    const uint32_t *masked = rising(run, host, rows, all);
+    const BestCandidates best = {k, zeros(run, rows * k * sizeof(uint64_t)),
+                                 zeros(run, rows * sizeof(uint32_t))};
+    ScoreTile tiles[TILES];
+    for (size_t t = 0; t < TILES; t++) {
+        float *scores = scores_of_a_kind(run, rows, columns, kind);
+        if (rows && kind == 3 && t) run->backend->memory->fill(1, t == 1 ? -INFINITY : NAN, scores + 1);
+        tiles[t] = (ScoreTile){.rows = rows,
+                               .count = columns,
+                               .first = (uint32_t)(1 + t * columns),
+                               .scores = scores,
+                               .masked_offsets = masked_offsets,
+                               .masked = masked};
+        if (run->backend->scores->add_best) run->backend->scores->add_best(&tiles[t], &best);
+    }
+    for (size_t i = 0; i < rows && !run->backend->scores->add_best; i++)
+        select_by_top_k(i, tiles, &best);
+    free(host);
+}
+
+static void call_best(Run *run) {
+    static const size_t ks[] = {1, 10, 700, 1024};
+    select_best(run, ks[run->variant % 4], run->variant / 4);
+}
+
 static void test_scores(void) {
     compare(call_scores, 2, SOME_ROWS, SOME_COLUMNS);
+    compare(call_best, 4, SIZES(0, 1, 9), WIDTHS(2, 33, 1030, 3000));
 }
 
 /* ---- The optimizer ---- */

@@ -1,4 +1,5 @@
-/* Ranks by tiles of candidates against ranks over whole rows of scores. */
+/* Ranks by tiles of candidates against ranks over whole rows of scores, and the best on a card against those
+ * on the processor. */
 #include "behaviours_from.h"
 
 #include "core/parallel.h"
@@ -167,6 +168,86 @@ static void a_card_ranks_the_same(void) {
     }
 }
 
+/* ---- The best ---- */
+
+/* What a row excludes: rising items, candidates and others. */
+typedef struct Wanted {
+    Candidates candidates;
+    uint32_t (*excluded)[40];
+    size_t rows, k;
+} Wanted;
+
+static TopK *start_tops(const Wanted *wanted) {
+    TopK *tops = memory_need(wanted->rows, sizeof *tops);
+    ScoredItem *best = memory_need(wanted->rows * wanted->k, sizeof *best);
+    for (size_t i = 0; i < wanted->rows; i++)
+        top_k_start(&tops[i], best + i * wanted->k, wanted->k, wanted->excluded[i], i % 40);
+    return tops;
+}
+
+static void free_tops(TopK *tops) {
+    free(tops[0].best);
+    free(tops);
+}
+
+static void find_best(const Case *c, const Wanted *wanted, TopK *tops) {
+    scorer_best(&c->scorer, c->states, wanted->rows, &wanted->candidates, tops);
+    for (size_t i = 0; i < wanted->rows; i++)
+        top_k_sort(&tops[i]);
+}
+
+static void compare_best(const Case *host, const Case *card, const Wanted *wanted) {
+    TopK *want = start_tops(wanted), *got = start_tops(wanted);
+    find_best(host, wanted, want);
+    find_best(card, wanted, got);
+    for (size_t i = 0; i < wanted->rows; i++) {
+        CHECK(got[i].count == want[i].count && got[i].bad == want[i].bad, "row %zu: %zu, not %zu", i,
+              got[i].count, want[i].count);
+        for (size_t place = 0; place < want[i].count; place++)
+            CHECK(got[i].best[place].item == want[i].best[place].item &&
+                      got[i].best[place].score == want[i].best[place].score,
+                  "row %zu, place %zu of %zu", i, place, wanted->k);
+    }
+    free_tops(want);
+    free_tops(got);
+}
+
+/* All items, and such of which a row's excluded ones are few; the last k is more than a card keeps. */
+static void compare_best_of_items(const Case *host, const Case *card) {
+    enum { ROWS = 90 };
+    static const size_t ks[] = {1, 10, 1024, 1025};
+    static uint32_t excluded[ROWS][40];
+    Random random;
+    Error error;
+    uint32_t *items = scorer_all_items(host->behaviours.known_count, &error), *some = items + 3000;
+    random_seed(&random, 8, 0);
+    for (size_t i = 0; i < ROWS; i++)
+        for (uint32_t e = 0, item = 1; e < 40; e++)
+            excluded[i][e] = item += 1 + (uint32_t)random_below(&random, 200);
+    for (size_t i = 0; i < 4; i++)
+        compare_best(host, card, &(Wanted){{items, 3000, false}, excluded, ROWS, ks[i]});
+    for (uint32_t i = 0; i < 1500; i++)
+        some[i] = 3 * i + 2;
+    for (size_t i = 0; i < 4; i++)
+        compare_best(host, card, &(Wanted){{some, 1500, false}, excluded, ROWS, ks[i]});
+    free(items);
+}
+
+static void a_card_finds_the_same_best(void) {
+    Error error = {""};
+    const Backend *card = backend_find("cuda-on-host", "f32", &error);
+    CHECK(card, "%s", error.message);
+    Backend tiled = *card;
+    tiled.score_rows = 64;
+    tiled.score_columns = 1100;
+    Case on_host = case_create(&backend_cpu, 6), on_card = case_create(&tiled, 6);
+    compare_best_of_items(&on_host, &on_card);
+    on_host.vectors[2 * DIM] = on_card.vectors[2 * DIM] = INFINITY;
+    compare_best_of_items(&on_host, &on_card);
+    case_free(&on_host);
+    case_free(&on_card);
+}
+
 static void a_vector_that_is_no_number_is_refused(void) {
     Case c = case_create(&backend_cpu, 4);
     double *got = memory_need(USERS, sizeof *got);
@@ -180,4 +261,5 @@ static void a_vector_that_is_no_number_is_refused(void) {
 }
 
 RUN_TESTS(TEST(ranks_by_tiles_are_those_of_whole_rows), TEST(a_product_may_round_targets_otherwise),
-          TEST(some_users_alone), TEST(a_card_ranks_the_same), TEST(a_vector_that_is_no_number_is_refused))
+          TEST(some_users_alone), TEST(a_card_ranks_the_same), TEST(a_card_finds_the_same_best),
+          TEST(a_vector_that_is_no_number_is_refused))

@@ -374,6 +374,13 @@ typedef struct Standing {
     uint32_t bad;           /* the first candidate whose score is not a number; 0: none */
 } Standing;
 
+/* A row's best candidates so far, the first of them first; 0 where there are fewer than k. */
+typedef struct BestCandidates {
+    size_t k;       /* from 1 to best_most */
+    uint64_t *keys; /* [rows, k]: ranked_key */
+    uint32_t *bad;  /* [rows]: the first candidate whose score is not finite, masked or not; 0: none */
+} BestCandidates;
+
 typedef struct ScoreKernels {
     /* to[i] = row i's score of its target, where the tile has it. */
     void (*find_targets)(const ScoreTile *tile, float *to);
@@ -381,6 +388,12 @@ typedef struct ScoreKernels {
     /* Adds the tile's candidates to the standings of the rows' targets, which score target_scores. Tiles come
      * in the order of their candidates. */
     void (*add_standings)(const ScoreTile *tile, const float *target_scores, Standing *standings);
+
+    /* Lets the tile's candidates, but those that are masked, take their places among the rows' best. Tiles
+     * come in the order of their candidates; targets are not read. NULL: the host's memory is the backend's,
+     * and it selects there by itself. */
+    void (*add_best)(const ScoreTile *tile, const BestCandidates *best);
+    size_t best_most; /* 0 without it */
 } ScoreKernels;
 
 /* ---- The optimizer ---- */

@@ -57,4 +57,4 @@ static void add_standings(const ScoreTile *tile, const float *target_scores, Sta
         add_standing(tile, i, target_scores[i], &standings[i]);
 }
 
-const ScoreKernels cpu_scores = {find_targets, add_standings};
+const ScoreKernels cpu_scores = {.find_targets = find_targets, .add_standings = add_standings};

@@ -58,4 +58,4 @@ static void add_standings(const ScoreTile *tile_, const float *target_scores, St
     });
 }
 
-const ScoreKernels cuda_scores = {find_targets, add_standings};
+const ScoreKernels cuda_scores = {find_targets, add_standings, cuda_add_best, CUDA_BEST_MOST};

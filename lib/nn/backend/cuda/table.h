@@ -19,6 +19,10 @@ extern const ScoreKernels cuda_scores;
 extern const OptimizerKernels cuda_optimizer;
 extern const ExchangeKernels cuda_exchange;
 
+/* ScoreKernels.add_best, and the most that it keeps of a row. */
+enum { CUDA_BEST_MOST = 1024 };
+void cuda_add_best(const ScoreTile *tile, const BestCandidates *best);
+
 /* Backend.matmul and its like in f32 alone, and in bf16 where both operands have it. */
 void cuda_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
 void cuda_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,

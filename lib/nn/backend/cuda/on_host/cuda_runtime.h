@@ -65,6 +65,24 @@ static inline void __syncwarp() {
     fibers_warp_barrier();
 }
 
+/* Whether any thread of the block says so. */
+static inline int __syncthreads_or(int own) {
+    static thread_local int any; /* of a block, as what it shares */
+    fibers_block_barrier();
+    any = 0;
+    fibers_block_barrier();
+    if (own) any = 1;
+    fibers_block_barrier();
+    return any;
+}
+
+/* Of what a block shares: it runs in one of the host's threads. */
+static inline unsigned atomicAdd(unsigned *place, unsigned value) {
+    const unsigned before = *place;
+    *place += value;
+    return before;
+}
+
 template <typename T> static inline T fibers_take(T own, unsigned lane) {
     static_assert(sizeof(T) <= sizeof(uint64_t) && std::is_trivially_copyable<T>::value, "not of a register");
     uint64_t word = 0;
