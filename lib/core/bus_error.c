@@ -47,7 +47,7 @@ static void fail(int signal_number, siginfo_t *information, void *context) {
 }
 
 void bus_error_watch(void) {
-    struct sigaction action = {.sa_sigaction = fail, .sa_flags = SA_SIGINFO};
+    struct sigaction action = {.sa_sigaction = fail, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, &before);
 }

@@ -28,7 +28,7 @@ static void remove_and_die(int signal_number) {
 }
 
 static void watch_signal(int signal_number) {
-    struct sigaction now, ours = {.sa_handler = remove_and_die, .sa_flags = SA_RESTART};
+    struct sigaction now, ours = {.sa_handler = remove_and_die, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&ours.sa_mask);
     if (!sigaction(signal_number, NULL, &now) && now.sa_handler == SIG_DFL)
         sigaction(signal_number, &ours, NULL);

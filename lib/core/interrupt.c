@@ -20,7 +20,7 @@ static void note(int signal_number) {
 }
 
 void interrupt_watch(void) {
-    struct sigaction ours = {.sa_handler = note, .sa_flags = SA_RESTART};
+    struct sigaction ours = {.sa_handler = note, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&ours.sa_mask);
     for (int i = 0; i < SIGNALS; i++)
         sigaction(signals[i], NULL, &before[i]);

@@ -4,7 +4,6 @@
 
 #include <limits.h>
 #include <omp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -39,14 +38,10 @@ void parallel_wait_briefly(char **argv) {
 
 bool parallel_start_thread(pthread_t *thread, void *(*run)(void *context), void *context) {
     enum { STACK_BYTES = 1 << 20 };
-    sigset_t all, before;
     pthread_attr_t attributes;
-    sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     const bool fine = !pthread_create(thread, &attributes, run, context);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return fine;
 }

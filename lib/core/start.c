@@ -4,6 +4,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/signal_stack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ void start_program(const char *name) {
     hold_standard_descriptors();
     json_set_alloc_funcs(memory_take, free); /* else its failures would go unseen, and lose keys */
     memory_watch_new();
+    signal_stack_use();
     cleanup_start();
     bus_error_watch();
 }
