@@ -1,5 +1,6 @@
 #include "core/log.h"
 #include "nn/backend/cpu/kernels.h"
+#include "nn/backend/cpu/narrow_matmul.h"
 #include "nn/backend/cpu/onednn.h"
 
 #ifndef WITH_ONEDNN
@@ -24,6 +25,7 @@ static void give_up(bool bf16) {
  * of address space a thread, and where they are not there, it tries for ever. */
 static void multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                      size_t c_stride) {
+    if (narrow_matmul(m, n, k, a, b, beta, c, c_stride)) return;
 #ifdef WITH_ONEDNN
     if (!onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) give_up(false);
 #else
@@ -66,6 +68,8 @@ static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix 
     if (!m || !n) return;
     if (!k) {
         if (beta == 0.0f) scale_by_zero(m, n, c, c_stride);
+    } else if ((!bf16 || !a.rounded) && narrow_matmul(m, n, k, a, b, beta, c, c_stride)) {
+        return;
     } else if (b.packing && !a.transposed && onednn_is_present()) {
         multiply_packed(bf16 && a.rounded, m, n, k, a, b, beta, c, c_stride);
     } else if (bf16) {
