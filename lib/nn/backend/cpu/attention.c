@@ -57,43 +57,73 @@ static Unit find_unit(const Attention *attention, size_t number) {
     return unit;
 }
 
-/* row = softmax(scale · row) over its first `count` elements, 0 behind them. Whole vectors are worked on:
- * rows of short sequences would else be mostly rests. */
-static void softmax_row(float *row, size_t count, size_t stride, float scale) {
-    const size_t whole = small_stride(count);
-    float largest = -INFINITY, total = 0;
-    for (size_t j = count; j < whole; j++)
-        row[j] = -INFINITY;
-#pragma omp simd reduction(max : largest)
-    for (size_t j = 0; j < whole; j++)
-        largest = row[j] > largest ? row[j] : largest;
-#pragma omp simd reduction(+ : total)
-    for (size_t j = 0; j < whole; j++) {
-        row[j] = vector_exp(scale * (row[j] - largest));
-        total += row[j];
-    }
-    const float inverse = 1.0f / total;
+/* Rows of short sequences are a vector or two: they are worked on in whole vectors, one behind the other,
+ * since loops that do not know how many there are take longer to begin and to end than what they do. */
+static inline float largest_of(float *values) {
+#pragma GCC unroll 4
+    for (size_t half = SMALL_WIDTH / 2; half; half /= 2)
 #pragma omp simd
-    for (size_t j = 0; j < whole; j++)
-        row[j] *= inverse;
-    for (size_t j = whole; j < stride; j++)
-        row[j] = 0;
+        for (size_t j = 0; j < half; j++)
+            values[j] = values[j + half] > values[j] ? values[j + half] : values[j];
+    return values[0];
+}
+
+static inline float sum_of(float *values) {
+#pragma GCC unroll 4
+    for (size_t half = SMALL_WIDTH / 2; half; half /= 2)
+#pragma omp simd
+        for (size_t j = 0; j < half; j++)
+            values[j] += values[j + half];
+    return values[0];
+}
+
+/* row = softmax(scale · row) over its first `count` elements, 0 behind them. */
+static void softmax_row(float *row, size_t count, size_t stride, float scale) {
+    const size_t whole = small_stride(count), last = whole - SMALL_WIDTH;
+    float most[SMALL_WIDTH], sums[SMALL_WIDTH] = {0};
+#pragma omp simd
+    for (size_t j = 0; j < SMALL_WIDTH; j++) {
+        row[last + j] = last + j < count ? row[last + j] : -INFINITY;
+        most[j] = row[last + j];
+    }
+    for (size_t first = 0; first < last; first += SMALL_WIDTH)
+#pragma omp simd
+        for (size_t j = 0; j < SMALL_WIDTH; j++)
+            most[j] = row[first + j] > most[j] ? row[first + j] : most[j];
+    const float largest = largest_of(most);
+    for (size_t first = 0; first < whole; first += SMALL_WIDTH)
+#pragma omp simd
+        for (size_t j = 0; j < SMALL_WIDTH; j++) {
+            row[first + j] = vector_exp(scale * (row[first + j] - largest));
+            sums[j] += row[first + j];
+        }
+    const float inverse = 1.0f / sum_of(sums);
+    for (size_t first = 0; first < whole; first += SMALL_WIDTH)
+#pragma omp simd
+        for (size_t j = 0; j < SMALL_WIDTH; j++)
+            row[first + j] *= inverse;
+    memset(row + whole, 0, (stride - whole) * sizeof *row);
 }
 
 /* gradient = scale · p ∘ (gradient − Σ gradient∘p), where p is 0 behind the first `count` elements. */
 static void softmax_row_backward(const float *p, size_t count, size_t stride, float scale, float *gradient) {
-    const size_t whole = small_stride(count);
-    float total = 0;
-    for (size_t j = count; j < whole; j++)
-        gradient[j] = 0;
-#pragma omp simd reduction(+ : total)
-    for (size_t j = 0; j < whole; j++)
-        total += gradient[j] * p[j];
+    const size_t whole = small_stride(count), last = whole - SMALL_WIDTH;
+    float sums[SMALL_WIDTH];
 #pragma omp simd
-    for (size_t j = 0; j < whole; j++)
-        gradient[j] = scale * p[j] * (gradient[j] - total);
-    for (size_t j = whole; j < stride; j++)
-        gradient[j] = 0;
+    for (size_t j = 0; j < SMALL_WIDTH; j++) {
+        gradient[last + j] = last + j < count ? gradient[last + j] : 0;
+        sums[j] = gradient[last + j] * p[last + j];
+    }
+    for (size_t first = 0; first < last; first += SMALL_WIDTH)
+#pragma omp simd
+        for (size_t j = 0; j < SMALL_WIDTH; j++)
+            sums[j] += gradient[first + j] * p[first + j];
+    const float total = sum_of(sums);
+    for (size_t first = 0; first < whole; first += SMALL_WIDTH)
+#pragma omp simd
+        for (size_t j = 0; j < SMALL_WIDTH; j++)
+            gradient[first + j] = scale * p[first + j] * (gradient[first + j] - total);
+    memset(gradient + whole, 0, (stride - whole) * sizeof *gradient);
 }
 
 static void drop_probabilities(const Attention *attention, const Unit *unit, const float *from, float *to) {
@@ -137,7 +167,7 @@ static void multiply_head(size_t rows, size_t width, size_t count, SmallLeft a, 
 
 /* Causal attention works on so many query rows, or keys, at a time, so that it can leave out what none of
  * them sees, or is seen by. */
-enum { CAUSAL_ROWS = 60 };
+enum { CAUSAL_ROWS = 24 };
 
 static inline size_t rows_at_once(const Attention *attention, size_t all) {
     return attention->causal ? CAUSAL_ROWS : all;
