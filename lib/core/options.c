@@ -131,6 +131,7 @@ static bool set_text(Option *option, const char *text, Error *error) {
         if (!*text) return error_set(error, "--%s takes the name of a file, and it is empty", option->name);
         break;
     }
+    if (option->check && !option->check(text, error)) return error_prefix(error, "--%s: ", option->name);
     *(const char **)option->value = text;
     return true;
 }

@@ -1,6 +1,8 @@
 #include "model/settings.h"
 
 #include "core/memory.h"
+#include "model/metric_name.h"
+#include "model/objective/objective.h"
 #include "nn/backend/backend.h"
 
 #include <math.h>
@@ -52,15 +54,36 @@ typedef struct Setting {
     size_t offset; /* of the value in Settings */
     double minimum, maximum;
     const char *argument, *help, *choices;
+    bool (*check)(const char *text, Error *error);
 } Setting;
+
+static bool check_fusion(const char *name, Error *error) {
+    return fusion_find(name, error);
+}
+
+static bool check_user_encoder(const char *name, Error *error) {
+    return user_encoder_find(name, error);
+}
+
+static bool check_objective(const char *text, Error *error) {
+    ObjectiveParts parts;
+    return objective_parse(&parts, text, error);
+}
+
+static bool check_metric(const char *name, Error *error) {
+    MetricName metric;
+    return metric_name_parse(&metric, name, error);
+}
 
 static const Setting table[] = {
     {"tower", OPTION_CHOICE, AT(tower), 0, 0, "NAME", .help = "modal, text-only, image-only, id",
      .choices = TOWERS},
-    {"fusion", OPTION_TEXT, AT(fusion), 0, 0, "NAME", .help = "merge_attn, co_att, concat, film, gated, sum"},
-    {"user-encoder", OPTION_TEXT, AT(user_encoder), 0, 0, "NAME", .help = "sasrec, grurec, nextit"},
+    {"fusion", OPTION_TEXT, AT(fusion), 0, 0, "NAME", .help = "merge_attn, co_att, concat, film, gated, sum",
+     .check = check_fusion},
+    {"user-encoder", OPTION_TEXT, AT(user_encoder), 0, 0, "NAME", .help = "sasrec, grurec, nextit",
+     .check = check_user_encoder},
     {"objective", OPTION_TEXT, AT(objective), 0, 0, "LIST",
-     .help = "dap, nicl, ncl, icl, vcl, nid, rcl: a,b=WEIGHT,…"},
+     .help = "dap, nicl, ncl, icl, vcl, nid, rcl: a,b=WEIGHT,…", .check = check_objective},
     {"temperature", OPTION_REAL, AT(temperature), 1e-3, 1e3, "T", .help = "of nicl, vcl, icl, ncl and rcl"},
     {"shuffle-rate", OPTION_REAL, AT(shuffle_rate), 0, 1, "P", .help = "inputs shuffled for nid and rcl"},
     {"replace-rate", OPTION_REAL, AT(replace_rate), 0, 1, "P", .help = "inputs replaced for nid and rcl"},
@@ -99,7 +122,8 @@ static const Setting table[] = {
      .help = "epochs between the steps of step"},
     {"warmup", OPTION_REAL, AT(warmup), 0, 1e9, "N",
      .help = "first steps with a rising rate; below 1: a fraction of all"},
-    {"metric", OPTION_TEXT, AT(metric), 0, 0, "NAME", .help = "that chooses the best epoch: HR@K, NDCG@K"},
+    {"metric", OPTION_TEXT, AT(metric), 0, 0, "NAME", .help = "that chooses the best epoch: HR@K, NDCG@K",
+     .check = check_metric},
     {"validate-every", OPTION_INTEGER, AT(validate_every), 1, 1000000, "N",
      .help = "epochs between validations; the last is validated"},
     {"validate-users", OPTION_INTEGER, AT(validate_users), 0, UINT32_MAX, "N",
@@ -107,7 +131,7 @@ static const Setting table[] = {
     {"patience", OPTION_INTEGER, AT(patience), 0, 1000000, "N",
      .help = "stop after N epochs without a better one; 0: never"},
     {"seed", OPTION_INTEGER, AT(seed), 0, 9e15, "S", .help = "of initial values, order and dropout"},
-    {"device", OPTION_TEXT, AT(device), 0, 0, "NAME", .help = DEVICE_HELP},
+    {"device", OPTION_TEXT, AT(device), 0, 0, "NAME", .help = DEVICE_HELP, .check = backend_check_device},
     {"dtype", OPTION_TEXT, AT(dtype), 0, 0, "TYPE", .help = "of the matrix products: f32, bf16",
      .choices = "f32|bf16"},
 };
@@ -134,6 +158,7 @@ Option *settings_options(Settings *settings, const Option *own) {
                                       .argument = table[i].argument,
                                       .help = table[i].help,
                                       .choices = table[i].choices,
+                                      .check = table[i].check,
                                       .setting = true};
     return options;
 }

@@ -40,7 +40,7 @@ static double score_baseline(const Trainer *trainer, const char *name, size_t co
         fine =
             rank_user(baseline, trainer->behaviours, plan->users[i * plan->count / count], &ranks[i]) && fine;
     baseline_destroy(baseline);
-    const Cutoffs cutoffs = {1, {plan->cutoff}};
+    const Cutoffs cutoffs = {1, {plan->metric.cutoff}};
     const Metrics metrics = metrics_compute(&cutoffs, ranks, count, NULL, false);
     free(ranks);
     return fine ? validation_score(plan, &metrics) : -1;

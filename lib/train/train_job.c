@@ -3,7 +3,6 @@
 #include "core/memory.h"
 #include "train/output.h"
 #include "train/run_identity.h"
-#include "train/validation.h"
 
 #include <string.h>
 
@@ -61,8 +60,7 @@ static bool run(TrainJob *job, Program *program, Error *error) {
     TrainInputs *inputs = &job->inputs;
     TrainWeights *weights = &job->weights;
     take_paths(job);
-    return validation_check_metric(request->settings.metric, error) && check_for_ranks(request, error) &&
-           weights_open(weights, inputs, request, error) &&
+    return check_for_ranks(request, error) && weights_open(weights, inputs, request, error) &&
            weights_inherit_settings(weights, program, error) && inputs_choose_tower(inputs, request, error) &&
            inputs_read(inputs, request, error) && weights_load(weights, inputs, request, error) &&
            create_trainer(job, error) && trainer_run(&job->trainer, error) &&

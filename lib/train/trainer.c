@@ -275,7 +275,7 @@ static void report_epoch(const Trainer *trainer, const EpochState *state, const 
     if (metrics) {
         const int used = snprintf(figures, sizeof figures, ", validation HR@10 %.4f, NDCG@10 %.4f",
                                   metrics->hr[0], metrics->ndcg[0]);
-        if (trainer->plan.cutoff != 10)
+        if (trainer->plan.metric.cutoff != 10)
             snprintf(figures + used, sizeof figures - (size_t)used, ", %s %.4f", settings->metric,
                      validation_score(&trainer->plan, metrics));
     }

@@ -5,6 +5,7 @@
 #include "core/progress.h"
 #include "core/ranks.h"
 #include "data/batch.h"
+#include "model/metric_name.h"
 #include "nn/optimizer.h"
 #include "train/item_source.h"
 #include "train/numerics.h"
@@ -45,9 +46,8 @@ typedef struct KeptModel {
 
 /* How epochs are compared. */
 typedef struct ValidationPlan {
-    bool is_ndcg;
-    uint32_t cutoff; /* of the metric that chooses the best epoch */
-    uint32_t *users; /* [count], rising */
+    MetricName metric; /* chooses the best epoch */
+    uint32_t *users;   /* [count], rising */
     size_t count;
 } ValidationPlan;
 

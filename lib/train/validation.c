@@ -11,23 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool parse_metric(const char *text, bool *is_ndcg, uint32_t *cutoff) {
-    char *end;
-    *is_ndcg = !strncmp(text, "NDCG@", 5);
-    const char *number = text + (*is_ndcg ? 5 : 3);
-    if ((!*is_ndcg && strncmp(text, "HR@", 3)) || *number < '1' || *number > '9') return false;
-    const unsigned long k = strtoul(number, &end, 10);
-    *cutoff = (uint32_t)k;
-    return !*end && k <= UINT32_MAX;
-}
-
-bool validation_check_metric(const char *metric, Error *error) {
-    bool is_ndcg;
-    uint32_t cutoff;
-    return parse_metric(metric, &is_ndcg, &cutoff) ||
-           error_set(error, "--metric is HR@K or NDCG@K with a whole number from 1, not '%s'", metric);
-}
-
 static int compare_users(const void *a, const void *b) {
     const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
@@ -37,8 +20,7 @@ bool validation_plan(ValidationPlan *plan, const Settings *settings, const Behav
                      Error *error) {
     const uint32_t all = behaviours->user_count;
     const int64_t asked = settings->validate_users;
-    if (!validation_check_metric(settings->metric, error)) return false;
-    parse_metric(settings->metric, &plan->is_ndcg, &plan->cutoff);
+    if (!metric_name_parse(&plan->metric, settings->metric, error)) return false;
     plan->count = asked && asked < all ? (size_t)asked : all;
     plan->users = memory_allocate(all, sizeof *plan->users, error);
     if (!plan->users) return false;
@@ -60,16 +42,16 @@ void validation_plan_free(ValidationPlan *plan) {
 static Cutoffs cutoffs_of(const ValidationPlan *plan) {
     Cutoffs cutoffs = {3, {10, 5, 20}};
     for (size_t i = 0; i < cutoffs.count; i++)
-        if (cutoffs.k[i] == plan->cutoff) return cutoffs;
-    cutoffs.k[cutoffs.count++] = plan->cutoff;
+        if (cutoffs.k[i] == plan->metric.cutoff) return cutoffs;
+    cutoffs.k[cutoffs.count++] = plan->metric.cutoff;
     return cutoffs;
 }
 
 double validation_score(const ValidationPlan *plan, const Metrics *metrics) {
     size_t i = 0;
-    while (metrics->cutoffs.k[i] != plan->cutoff)
+    while (metrics->cutoffs.k[i] != plan->metric.cutoff)
         i++;
-    return plan->is_ndcg ? metrics->ndcg[i] : metrics->hr[i];
+    return plan->metric.is_ndcg ? metrics->ndcg[i] : metrics->hr[i];
 }
 
 /* Names the first item whose vector is not finite. */

@@ -5,13 +5,10 @@
 #include "eval/metrics.h"
 #include "train/trainer.h"
 
-/* Takes the metric and the users from the settings: HR or NDCG at a cutoff from 1, as "NDCG@10". */
+/* Takes the metric and the users from the settings. */
 bool validation_plan(ValidationPlan *plan, const Settings *settings, const Behaviours *behaviours,
                      Error *error);
 void validation_plan_free(ValidationPlan *plan);
-
-/* Whether the settings' metric is one, before anything is read. */
-bool validation_check_metric(const char *metric, Error *error);
 
 /* The metric that chooses. */
 double validation_score(const ValidationPlan *plan, const Metrics *metrics);

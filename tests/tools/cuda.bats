@@ -108,8 +108,6 @@ END
     mkdir -p out/bin
     cp "$(command -v pm-encode-text)" out/bin
     refuses 'no plug-in pm-cuda.so' -- out/bin/pm-encode-text --device cuda:1 --encoder text-encoder.pmt tokens.pmt
-    refuses "no device 'gpu'" cuda-on-host -- pm-encode-text --device gpu --encoder text-encoder.pmt tokens.pmt
-    refuses "no device 'cuda:x'" -- pm-encode-text --device cuda:x --encoder text-encoder.pmt tokens.pmt
 }
 
 @test "where the card's memory ends, it is said what was asked for and what takes less, and nothing is left" {

@@ -162,6 +162,10 @@ fails_with() { # STATUS TEXT COMMAND…: one line on standard error, which has T
     fails_with 2 "--dropout must be between" pm-train-user --dropout 1
     fails_with 2 "--epochs takes a whole number, not '1e3'" pm-train-user --epochs 1e3
     fails_with 2 "--tower is one of" pm-train-user --tower none
+    fails_with 2 "--fusion: there is no fusion 'mean'; known are merge_attn, " pm-train-user --fusion mean
+    for tool in pm-encode-text pm-encode-image pm-fuse pm-train-user pm-eval pm-recommend; do
+        fails_with 2 "--device: there is no device 'gpu'" $tool --device gpu
+    done
 }
 
 @test "a missing file exits with 1 and one line that names it" {

@@ -186,6 +186,29 @@ behind() {
     refuses out.json -- train_text --config out.json -o out.pmt
 }
 
+@test "a name that is none is named with its option, and with its file, a model's too" {
+    local key name message
+    pm-export -q model.pmt -o out-tensors.safetensors
+    while IFS='|' read -r key name message; do
+        run pm-train-user "--$key" "$name"
+        [ "$status" -eq 2 ]
+        [[ "$output" == "pm-train-user: --$key: $message"* ]]
+        jq -n "{\"$key\": \"$name\"}" > out.json
+        refuses "pm-train-user: out.json: --$key: $message" -- train_text --config out.json -o out.pmt
+        pm-import -q --model out-tensors.safetensors --config out.json -o out-model
+        refuses "pm-fuse: out-model: the model's settings: --$key: $message" -- pm-fuse --model out-model -o out.pmt
+    done << 'END'
+fusion|mean|there is no fusion 'mean'; known are merge_attn, co_att,
+user-encoder|bert4rec|there is no user encoder 'bert4rec'; known are sasrec, grurec, nextit
+objective|dap,clip|there is no objective 'clip'; known are dap, nicl,
+objective|dap,dap=2|dap stands twice
+objective|dap=0|the weight of dap must be a number above 0, not '0'
+metric|AUC@10|'AUC@10' is not HR@K or NDCG@K
+metric|HR@0|'HR@0' is not HR@K or NDCG@K
+device|cuda:x|there is no device 'cuda:x'; there are cpu, cuda,
+END
+}
+
 train_id() {
     pm-train-user --users users.tsv --catalog items.tsv --dim 8 --batch-size 8 --threads 1 "$@"
 }
@@ -205,9 +228,9 @@ train_id() {
     best=$(jq -s 'map(select(.valid)) | max_by([.valid["NDCG@3"], -.epoch]) | .epoch' out.jsonl)
     pm-cat --header out.pmt | jq -e --argjson best "$best" '.epoch == $best and .config.metric == "NDCG@3"'
     for metric in HR@0 HR10 MRR@10 NDCG@ HR@5x; do
-        rm out.pmt
-        refuses --metric "'$metric'" -- train_id --metric $metric -o out.pmt
-        touch out.pmt
+        run pm-train-user --metric $metric
+        [ "$status" -eq 2 ]
+        [[ "$output" == *"--metric: '$metric' is not HR@K or NDCG@K"* ]]
     done
 }
 

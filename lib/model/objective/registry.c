@@ -21,16 +21,16 @@ static bool add_part(ObjectiveParts *parts, const char *text, size_t length, Err
         registry_find(kinds, sizeof kinds / sizeof *kinds, "objective", text, name, error);
     if (!kind) return false;
     for (size_t i = 0; i < parts->count; i++)
-        if (parts->kinds[i] == kind) return error_set(error, "--objective: %s stands twice", kind->name);
+        if (parts->kinds[i] == kind) return error_set(error, "%s stands twice", kind->name);
     if (parts->count == OBJECTIVE_MOST_PARTS)
-        return error_set(error, "--objective: more than %d parts", OBJECTIVE_MOST_PARTS);
+        return error_set(error, "more than %d parts", OBJECTIVE_MOST_PARTS);
     double weight = 1;
     if (equals) {
         char *end;
         weight = strtod(equals + 1, &end);
         if (end != text + length || end == equals + 1 || !isfinite(weight) || weight <= 0)
-            return error_set(error, "--objective: the weight of %s must be a number above 0, not '%.*s'",
-                             kind->name, (int)(length - name - 1), equals + 1);
+            return error_set(error, "the weight of %s must be a number above 0, not '%.*s'", kind->name,
+                             (int)(length - name - 1), equals + 1);
     }
     parts->kinds[parts->count] = kind;
     parts->weights[parts->count++] = weight;

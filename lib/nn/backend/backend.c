@@ -29,13 +29,15 @@ const char *backend_describe(void) {
     return text;
 }
 
+bool backend_check_device(const char *device, Error *error) {
+    return !strcmp(device, "cpu") || plugin_knows(device) ||
+           error_set(error, "there is no device '%s'; there are cpu, cuda, cuda:N and cuda-on-host", device);
+}
+
 const Backend *backend_find(const char *device, const char *dtype, Error *error) {
     if (!device) device = "cpu";
+    if (!backend_check_device(device, error)) return NULL;
     if (plugin_knows(device)) return plugin_backend(device, dtype, error);
-    if (strcmp(device, "cpu")) {
-        error_set(error, "there is no device '%s'; there are cpu, cuda, cuda:N and cuda-on-host", device);
-        return NULL;
-    }
     log_detail("matrix products: %s", describe_products());
     if (!strcmp(dtype, "f32")) return &backend_cpu;
     if (!strcmp(dtype, "bf16") && onednn_has_bf16()) return &backend_cpu_bf16;

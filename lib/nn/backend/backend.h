@@ -101,8 +101,14 @@ static inline void backend_matmul_with_bias(const Backend *backend, size_t m, si
 
 /* The entry of --device, which is spelled the same in every tool. */
 #define OPTION_DEVICE(device)                                                                                \
-    { .name = "device", .kind = OPTION_TEXT, .value = &(device), .argument = "NAME", .help = DEVICE_HELP }
+    {                                                                                                        \
+        .name = "device", .kind = OPTION_TEXT, .value = &(device), .argument = "NAME", .help = DEVICE_HELP,  \
+        .check = backend_check_device                                                                        \
+    }
 #define DEVICE_HELP "where to compute: cpu, cuda, cuda:N"
+
+/* Whether `device` is a name of one; this machine need not have it. */
+bool backend_check_device(const char *device, Error *error);
 
 /* The backend of a device for products in a dtype ("f32" or "bf16"): "cpu" or NULL; "cuda" or "cuda:N", a
  * card; or "cuda-on-host", the card's kernels on the processor. NULL with a message where this machine or
