@@ -92,16 +92,17 @@ static uint32_t hash_name(const NameTable *table, const char *name, size_t size)
     return (uint32_t)XXH3_64bits_withSeed(name, size, table->seed);
 }
 
-static void double_slots(NameTable *table) {
+/* Moves the slots of the first `names` names into `slot_count` new ones. */
+static void move_slots(NameTable *table, size_t slot_count, size_t names) {
     Slot *before = table->slots;
     const size_t count = table->slot_count;
-    table->slot_count *= 2;
-    table->slots = memory_need(table->slot_count, sizeof *table->slots);
+    table->slot_count = slot_count;
+    table->slots = memory_need(slot_count, sizeof *table->slots);
     for (size_t i = 0; i < count; i++) {
-        if (!before[i].next) continue;
-        size_t at = before[i].hash & (table->slot_count - 1);
+        if (!before[i].next || before[i].next > names) continue;
+        size_t at = before[i].hash & (slot_count - 1);
         while (table->slots[at].next)
-            at = (at + 1) & (table->slot_count - 1);
+            at = (at + 1) & (slot_count - 1);
         table->slots[at] = before[i];
     }
     free(before);
@@ -147,8 +148,13 @@ size_t name_table_add(NameTable *table, const char *name, size_t size, bool *add
     }
     pack_name(table, name, size);
     *slot = (Slot){(uint32_t)++table->count, hash};
-    if (table->count > table->slot_count / 4 * 3) double_slots(table);
+    if (table->count > table->slot_count / 4 * 3) move_slots(table, 2 * table->slot_count, table->count);
     return table->count - 1;
+}
+
+void name_table_cut(NameTable *table, size_t count) {
+    move_slots(table, table->slot_count, count);
+    table->count = count;
 }
 
 size_t name_table_find(const NameTable *table, const char *name, size_t size) {

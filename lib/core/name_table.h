@@ -20,6 +20,9 @@ size_t name_table_add(NameTable *table, const char *name, size_t size, bool *add
 /* SIZE_MAX when there is none. */
 size_t name_table_find(const NameTable *table, const char *name, size_t size);
 
+/* Takes out all names but the first `count`. */
+void name_table_cut(NameTable *table, size_t count);
+
 /* The name with this number, NUL behind it; valid until the table is destroyed. */
 const char *name_table_name(const NameTable *table, size_t number, size_t *size);
 

@@ -49,10 +49,27 @@ static bool add_user_name(Reading *reading, const char *user, size_t size, uint3
     return true;
 }
 
+static bool is_left_out(const BehavioursOptions *options, size_t row) {
+    return options->left_out && options->left_out[row];
+}
+
+/* Where a name stands among the given ones, or SIZE_MAX. */
+static size_t find_item(const Reading *reading, const char *item, size_t size) {
+    const size_t row = name_table_find(reading->items, item, size);
+    return row != SIZE_MAX && is_left_out(&reading->behaviours->options, row) ? SIZE_MAX : row;
+}
+
+static size_t count_items(const Reading *reading) {
+    size_t count = 0;
+    for (size_t row = 0; row < name_table_count(reading->items); row++)
+        count += !is_left_out(&reading->behaviours->options, row);
+    return count;
+}
+
 /* Appends one item, as its place among the given ones. An unknown one is an error only if it is kept. */
 static void add_item(Reading *reading, const char *item, size_t size) {
     Behaviours *behaviours = reading->behaviours;
-    const size_t row = name_table_find(reading->items, item, size);
+    const size_t row = find_item(reading, item, size);
     behaviours->counts.interactions_read++;
     if (row == SIZE_MAX && behaviours->options.unknown == UNKNOWN_ITEMS_DROP) {
         behaviours->counts.interactions_unknown++;
@@ -105,9 +122,9 @@ static bool keep_user(Reading *reading, uint32_t name, Error *error) {
     const size_t old = count > most ? count - most : 0;
     if (reading->unknown && reading->unknown_at >= start + old) {
         char text[QUOTED];
-        return error_set(
-            error, "item \"%s\" is none of the %zu known items; add it to them or take it out here",
-            quote(reading->unknown, reading->unknown_size, text), name_table_count(reading->items));
+        return error_set(error,
+                         "item \"%s\" is none of the %zu known items; add it to them or take it out here",
+                         quote(reading->unknown, reading->unknown_size, text), count_items(reading));
     }
     if (old) {
         memmove(behaviours->sequences + start, behaviours->sequences + start + old,
@@ -165,20 +182,21 @@ static bool read_lines(Reading *reading, size_t most, Error *error) {
     return true;
 }
 
-/* Turns the places among the given items, which the sequences hold so far, into item numbers. */
-static bool number_items(Behaviours *behaviours, size_t known, Error *error) {
-    uint32_t *numbers = memory_allocate(known, sizeof *numbers, error);
-    uint32_t *rows = memory_allocate(known + 1, sizeof *rows, error);
+/* Turns the places among the given names, which the sequences hold so far, into item numbers. */
+static bool number_items(Behaviours *behaviours, size_t names, Error *error) {
+    uint32_t *numbers = memory_allocate(names, sizeof *numbers, error);
+    uint32_t *rows = memory_allocate(names + 1, sizeof *rows, error);
     behaviours->item_numbers = numbers;
     behaviours->item_rows = rows;
     if (!numbers || !rows) return false;
     const size_t interactions = behaviours->offsets[behaviours->user_count];
     for (size_t i = 0; i < interactions; i++)
         numbers[behaviours->sequences[i]] = 1; /* met */
-    for (size_t row = 0; row < known; row++)
+    for (size_t row = 0; row < names; row++)
         if (numbers[row]) numbers[row] = ++behaviours->item_count;
     behaviours->known_count = behaviours->item_count;
-    for (size_t row = 0; row < known; row++) {
+    for (size_t row = 0; row < names; row++) {
+        if (is_left_out(&behaviours->options, row)) continue;
         if (!numbers[row]) numbers[row] = ++behaviours->known_count;
         rows[numbers[row]] = (uint32_t)row;
     }
@@ -239,6 +257,7 @@ bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *
     const bool fine = read_lines(&reading, SIZE_MAX, error) && check_what_is_left(behaviours, error) &&
                       number_items(behaviours, name_table_count(items), error);
     if (fine) behaviours->content = line_reader_content(reader);
+    behaviours->options.left_out = NULL; /* not needed afterwards */
     line_reader_close(reader);
     if (!fine) behaviours_free(behaviours);
     return fine;

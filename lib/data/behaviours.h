@@ -25,7 +25,8 @@ typedef struct BehavioursOptions {
     uint32_t min_seq_len; /* at least 3: an input, a validation target and a test target; keep_all: 1 */
     uint32_t max_seq_len; /* L, at least 1 */
     UnknownItems unknown;
-    bool keep_all; /* whole histories, to predict what comes after them: behaviours_reader_open */
+    const bool *left_out; /* [items]: names that stand for none (NULL: all do); not with keep_all */
+    bool keep_all;        /* whole histories, to predict what comes after them: behaviours_reader_open */
 } BehavioursOptions;
 
 /* What was read, and what of it was dropped and why. */
@@ -44,8 +45,8 @@ typedef struct Behaviours {
     uint32_t user_count, item_count, known_count;
     size_t *offsets;        /* [user_count + 1], into sequences */
     uint32_t *sequences;    /* each user's last L + 3 interactions (keep_all: all), oldest first */
-    uint32_t *item_rows;    /* [known_count + 1]: where item number i stands among the given ones, from 0 */
-    uint32_t *item_numbers; /* [known_count]: the other way round */
+    uint32_t *item_rows;    /* [known_count + 1]: where item number i stands among the given names, from 0 */
+    uint32_t *item_numbers; /* [given names]: the other way round; 0 for those that are left out */
     BehavioursCounts counts;
     NameTable *names;     /* of all users, also the dropped ones */
     uint32_t *user_names; /* [user_count], into names */
@@ -55,7 +56,8 @@ typedef struct Behaviours {
 } Behaviours;
 
 /* Reads `path` ("-" or NULL: standard input). `items` are the item names in the order of items.tsv or of a
- * stream; they are not needed afterwards. An unknown item (unless dropped), a user that stands twice, a
+ * stream; neither they nor
+ * options->left_out are needed afterwards. An unknown item (unless dropped), a user that stands twice, a
  * malformed line, and a file that leaves no user are errors. On failure there is nothing to free. */
 bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *items,
                      const BehavioursOptions *options, Error *error);

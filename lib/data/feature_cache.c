@@ -57,13 +57,12 @@ static bool take_names(FeatureStore *store, const CacheHead *head, const unsigne
     const unsigned char *end = tables + head->tables_size;
     for (size_t i = 0; i < head->items; i++) {
         uint32_t size;
-        bool added;
+        size_t item;
         if ((size_t)(end - at) < sizeof size) return false;
         memcpy(&size, at, sizeof size);
         at += sizeof size;
         if ((size_t)(end - at) < size) return false;
-        name_table_add(store->names, (const char *)at, size, &added);
-        if (!added) return false;
+        if (!item_numbers_add(&store->items, (const char *)at, size, &item)) return false;
         at += size;
     }
     return at == end;
@@ -97,8 +96,7 @@ static void forget(FeatureStore *store) {
     free(store->first_rows);
     store->first_rows = NULL;
     store->first_capacity = 0;
-    name_table_destroy(store->names);
-    store->names = name_table_create();
+    item_numbers_forget(&store->items);
 }
 
 bool feature_cache_find(FeatureStore *store, const char *path) {

@@ -51,15 +51,17 @@ static void write_table(Tables *tables, const void *bytes, size_t size) {
 
 static void write_tables(const FeatureStore *store, Tables *tables) {
     const size_t items = feature_store_items(store);
+    uint32_t *names = item_numbers_names(&store->items);
     write_table(tables, store->first_rows, (items + 1) * sizeof *store->first_rows);
     write_table(tables, store->cache->hashes, items * sizeof *store->cache->hashes);
     for (size_t i = 0; i < items; i++) {
         size_t size;
-        const char *name = name_table_name(store->names, i, &size);
+        const char *name = name_table_name(store->items.names, names[i], &size);
         const uint32_t length = (uint32_t)size;
         write_table(tables, &length, sizeof length);
         write_table(tables, name, size);
     }
+    free(names);
 }
 
 static CacheHead head_of(const FeatureStore *store, const Tables *tables) {

@@ -185,9 +185,7 @@ static bool check_values(FeatureStore *store, const Record *record, const Record
 
 /* False when it stands in the file already, as item *number. */
 static bool add_item(FeatureStore *store, const char *name, size_t name_size, size_t rows, size_t *number) {
-    bool added;
-    *number = name_table_add(store->names, name, name_size, &added);
-    if (!added) return false;
+    if (!item_numbers_add(&store->items, name, name_size, number)) return false;
     const size_t items = feature_store_items(store);
     store->first_rows =
         memory_grow(store->first_rows, &store->first_capacity, items + 1, sizeof *store->first_rows);
@@ -333,7 +331,7 @@ static bool add_image(FeatureStore *store, const StoredImage *image, Error *erro
     if (!add_item(store, image->name, image->name_size, 1, &number))
         return error_set(error, "%s: images %zu and %zu are of the same item %s; pack the images again",
                          store->name, number + 1, feature_store_items(store) + 1,
-                         name_table_name(store->names, number, NULL));
+                         item_numbers_name(&store->items, number));
     store->mapped = memory_grow(store->mapped, &store->mapped_capacity, number + 1, sizeof *store->mapped);
     store->mapped[number] = image->pixels;
     return true;
@@ -361,14 +359,14 @@ static bool read_images(FeatureStore *store, const char *path, Error *error) {
 }
 
 bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error) {
-    return feature_store_read_cached(store, path, memory_limit, NULL, error);
+    return feature_store_read_shared(store, path, memory_limit, NULL, NULL, error);
 }
 
-bool feature_store_read_cached(FeatureStore *store, const char *path, size_t memory_limit, const char *cache,
-                               Error *error) {
+bool feature_store_read_shared(FeatureStore *store, const char *path, size_t memory_limit, NameTable *names,
+                               const char *cache, Error *error) {
     const char *name = file_display_name(path);
     *store = (FeatureStore){.name = memory_copy_text(name, strlen(name)),
-                            .names = name_table_create(),
+                            .items = item_numbers_start(names),
                             .rows = growing_memory_start(memory_limit)};
     const bool is_image_store = path && image_stores_are_listed(path);
     if ((is_image_store ? read_images(store, path, error) : read_stream(store, path, cache, error)) &&
@@ -382,7 +380,7 @@ void feature_store_free(FeatureStore *store) {
     free(store->name);
     json_decref(store->header);
     json_decref(store->content);
-    name_table_destroy(store->names);
+    item_numbers_free(&store->items);
     free(store->first_rows);
     free(store->mapped);
     image_stores_close(store->images);
@@ -392,7 +390,7 @@ void feature_store_free(FeatureStore *store) {
 }
 
 size_t feature_store_items(const FeatureStore *store) {
-    return name_table_count(store->names);
+    return store->items.count;
 }
 
 size_t feature_store_rows(const FeatureStore *store, size_t item) {

@@ -5,9 +5,9 @@
 
 #include "core/dtype.h"
 #include "core/growing_memory.h"
-#include "core/name_table.h"
 #include "data/image_recipe.h"
 #include "data/image_stores.h"
+#include "data/item_numbers.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -34,7 +34,7 @@ typedef struct FeatureStore {
     char *name;           /* of the file, for messages */
     json_t *header;       /* of the stream or the image store */
     json_t *content;      /* as stream_reader_content */
-    NameTable *names;     /* of the items, in the order of the file */
+    ItemNumbers items;    /* in the order of the file */
     size_t *first_rows;   /* [items + 1]: item i is the rows first_rows[i] … first_rows[i + 1] − 1 */
     GrowingMemory rows;
     FeatureCache *cache;    /* NULL: the rows are this store's alone */
@@ -50,12 +50,13 @@ typedef struct FeatureStore {
  * on failure there is nothing to free. */
 bool feature_store_read(FeatureStore *store, const char *path, size_t memory_limit, Error *error);
 
-/* The same, with the rows of a stream that is a file with an index, and not of tokens, which are few bytes,
- * in a file in the folder `cache`, whatever their size: they are read from there when they were written by an
- * earlier call and the stream is still the same, else written for later ones. Where the folder cannot be
- * written it is as above, with a report. */
-bool feature_store_read_cached(FeatureStore *store, const char *path, size_t memory_limit, const char *cache,
-                               Error *error);
+/* The same for stores that share a table of names, which stays the caller's and outlives them; they are read
+ * one after the other. With `cache` (or NULL) the rows of a stream that is a file with an index, and not of
+ * tokens, which are few bytes, are in a file in that folder, whatever their size: they are read from there
+ * when they were written by an earlier call and the stream is still the same, else written for later ones.
+ * Where the folder cannot be written it is as above, with a report. */
+bool feature_store_read_shared(FeatureStore *store, const char *path, size_t memory_limit, NameTable *names,
+                               const char *cache, Error *error);
 
 /* {0} is allowed. */
 void feature_store_free(FeatureStore *store);
@@ -68,7 +69,7 @@ size_t feature_store_rows(const FeatureStore *store, size_t item);
 /* This item will be gathered soon: what is on the disk may come into memory meanwhile. */
 void feature_store_want(const FeatureStore *store, uint32_t item);
 
-/* Item number `item` is from 0, in the order of `names`. The functions below take `count` of them, any of
+/* Item number `item` is from 0, in the order of the file. The functions below take `count` of them, any of
  * them more than once, and write them one behind the other; the threads share the work. */
 
 /* Where the rows of each begin: offsets[count + 1], from 0. */

@@ -81,7 +81,7 @@ void ranker_close(Ranker *ranker) {
 }
 
 const NameTable *ranker_item_names(const Ranker *ranker) {
-    return ranker->files.items ? ranker->vectors.names : ranker->catalogue.names;
+    return ranker->files.items ? ranker->vectors.items.names : ranker->catalogue.names;
 }
 
 uint32_t ranker_max_seq_len(const Ranker *ranker, int64_t asked, Error *error) {

@@ -54,16 +54,18 @@ static size_t memory_left(const TrainInputs *inputs, const TrainRequest *request
     return left;
 }
 
-static FeatureStore *read_store(const TrainInputs *inputs, const TrainRequest *request, const char *path,
+static FeatureStore *read_store(TrainInputs *inputs, const TrainRequest *request, const char *path,
                                 Error *error) {
     FeatureStore *store = memory_need(1, sizeof *store);
-    if (feature_store_read_cached(store, path, memory_left(inputs, request), request->cache, error))
+    if (!inputs->names) inputs->names = name_table_create();
+    if (feature_store_read_shared(store, path, memory_left(inputs, request), inputs->names, request->cache,
+                                  error))
         return store;
     free(store);
     return NULL;
 }
 
-static bool read_side(const TrainInputs *inputs, Side *side, const TrainRequest *request, Error *error) {
+static bool read_side(TrainInputs *inputs, Side *side, const TrainRequest *request, Error *error) {
     const char *name = side->kind->name;
     const FeatureStore *store = side->store = read_store(inputs, request, side->path, error);
     if (!store) return false;
@@ -97,7 +99,8 @@ static bool join_items(TrainInputs *inputs, Error *error) {
     FeatureStore *const stores[SOURCES] = {[SOURCE_TEXT] = inputs->sides[MODALITY_TEXT].store,
                                            [SOURCE_IMAGE] = inputs->sides[MODALITY_IMAGE].store,
                                            [SOURCE_VECTORS] = inputs->vectors};
-    if (!item_source_create(&inputs->source, stores, inputs->catalogue.names, error)) return false;
+    const NameTable *names = inputs->names ? inputs->names : inputs->catalogue.names;
+    if (!item_source_create(&inputs->source, stores, names, error)) return false;
     inputs->has_source = true;
     if (inputs->source.dropped)
         log_report("%zu items are in one stream and not in the other, and left out", inputs->source.dropped);
@@ -107,7 +110,8 @@ static bool join_items(TrainInputs *inputs, Error *error) {
 static bool read_behaviours(TrainInputs *inputs, const TrainRequest *request, Error *error) {
     const BehavioursOptions options = {.min_seq_len = (uint32_t)request->settings.min_seq_len,
                                        .max_seq_len = (uint32_t)request->settings.max_seq_len,
-                                       .unknown = request->unknown_items};
+                                       .unknown = request->unknown_items,
+                                       .left_out = inputs->source.left_out};
     char text[512];
     if (!behaviours_read(&inputs->behaviours, request->users, inputs->source.names, &options, error))
         return false;
@@ -131,4 +135,5 @@ void inputs_free(TrainInputs *inputs) {
         side_free(&inputs->sides[modality]);
     if (inputs->vectors) feature_store_free(inputs->vectors);
     free(inputs->vectors);
+    name_table_destroy(inputs->names);
 }

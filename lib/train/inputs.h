@@ -12,6 +12,7 @@ typedef struct TrainInputs {
     Side sides[MODALITIES];
     FeatureStore *vectors; /* NULL unless the items come in as vectors */
     Catalogue catalogue;   /* of an ID tower */
+    NameTable *names;      /* of the items of all streams */
     ItemSource source;
     Behaviours behaviours;
     bool has_source, has_behaviours;

@@ -7,77 +7,54 @@
 
 enum { ENCODE_WINDOW = 128 };
 
-/* Which item of each store has this name; false where one has none. */
-static bool find_items(const ItemSource *source, const char *name, size_t size, size_t found[SOURCES]) {
+/* Have all stores an item of this name? */
+static bool is_in_all(const ItemSource *source, size_t name) {
     for (size_t s = 0; s < SOURCES; s++)
-        if (source->stores[s]) {
-            found[s] = name_table_find(source->stores[s]->names, name, size);
-            if (found[s] == SIZE_MAX) return false;
-        }
+        if (source->stores[s] && item_numbers_find(&source->stores[s]->items, name) == SIZE_MAX) return false;
     return true;
 }
 
-/* The names of the items that are left of store `first`. */
-static NameTable *names_left(const ItemSource *source, size_t first, size_t count) {
-    NameTable *names = name_table_create();
-    for (size_t i = 0; i < count; i++) {
-        size_t size;
-        const char *name = name_table_name(source->stores[first]->names, source->rows[first][i], &size);
-        name_table_add(names, name, size, NULL);
-    }
-    return names;
-}
-
-static void join_stores(ItemSource *source, size_t first) {
-    const FeatureStore *store = source->stores[first];
-    const size_t count = feature_store_items(store);
+/* Leaves out what some store lacks; returns how many names are left. */
+static size_t join_stores(ItemSource *source) {
+    const size_t count = name_table_count(source->names);
     size_t kept = 0;
-    for (size_t s = first; s < SOURCES; s++)
-        if (source->stores[s]) source->rows[s] = memory_need(count, sizeof(uint32_t));
     for (size_t i = 0; i < count; i++) {
-        size_t size, found[SOURCES];
-        const char *name = name_table_name(store->names, i, &size);
-        if (!find_items(source, name, size, found)) continue;
-        for (size_t s = first; s < SOURCES; s++)
-            if (source->stores[s]) source->rows[s][kept] = (uint32_t)found[s];
-        kept++;
+        const bool is_kept = is_in_all(source, i);
+        kept += is_kept;
+        if (is_kept) continue;
+        if (!source->left_out) source->left_out = memory_need(count, sizeof *source->left_out);
+        source->left_out[i] = true;
     }
-    if (kept < count) source->own_names = names_left(source, first, kept);
-    source->names = kept < count ? source->own_names : store->names;
-    for (size_t s = first; s < SOURCES; s++)
+    for (size_t s = 0; s < SOURCES; s++)
         if (source->stores[s]) source->dropped += feature_store_items(source->stores[s]) - kept;
+    return kept;
 }
 
-bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *catalogue,
+bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *names,
                         Error *error) {
     const FeatureStore *image = stores[SOURCE_IMAGE];
-    size_t first = 0;
-    *source = (ItemSource){.names = catalogue};
+    *source = (ItemSource){.names = names};
     memcpy(source->stores, stores, sizeof source->stores);
-    while (first < SOURCES && !stores[first])
-        first++;
-    if (first < SOURCES) join_stores(source, first);
     if (image && image->kind == FEATURE_HIDDEN) source->image_tokens = feature_store_rows(image, 0);
-    if (name_table_count(source->names)) return true;
+    if (join_stores(source)) return true;
     item_source_free(source);
     return error_set(error, "the streams have no item in common; were they made from the same items.tsv?");
 }
 
 void item_source_free(ItemSource *source) {
-    name_table_destroy(source->own_names);
-    for (size_t s = 0; s < SOURCES; s++) {
-        free(source->rows[s]);
+    free(source->left_out);
+    for (size_t s = 0; s < SOURCES; s++)
         free(source->by_item[s]);
-    }
     *source = (ItemSource){0};
 }
 
 void item_source_number(ItemSource *source, const Behaviours *behaviours) {
     for (size_t s = 0; s < SOURCES; s++) {
-        if (!source->rows[s]) continue;
+        if (!source->stores[s]) continue;
         source->by_item[s] = memory_need(behaviours->known_count + 1, sizeof(uint32_t));
         for (uint32_t i = 1; i <= behaviours->known_count; i++)
-            source->by_item[s][i] = source->rows[s][behaviours->item_rows[i]];
+            source->by_item[s][i] =
+                (uint32_t)item_numbers_find(&source->stores[s]->items, behaviours->item_rows[i]);
     }
 }
 

@@ -13,21 +13,20 @@ enum { SOURCE_TEXT = MODALITY_TEXT, SOURCE_IMAGE = MODALITY_IMAGE, SOURCE_VECTOR
 
 typedef struct ItemSource {
     FeatureStore *stores[SOURCES]; /* NULL where a tower does not read them; not owned */
-    const NameTable *names;        /* of the items that all stores have, in the order of the first */
-    NameTable *own_names;          /* the same, where some are left out; or else they are the first store's */
-    size_t dropped;                /* items that some store lacks */
-    uint32_t *rows[SOURCES];       /* by number in `names`: the item in the store */
-    uint32_t *by_item[SOURCES];    /* the same by item number of the behaviours, after item_source_number */
+    const NameTable *names;        /* of the items of all stores, in the order of the first */
+    bool *left_out;                /* [names]: some store lacks the item; NULL: none is */
+    size_t dropped;                /* items of stores that are left out */
+    uint32_t *by_item[SOURCES];    /* the item in the store, by item number of the behaviours */
     size_t image_tokens;
 } ItemSource;
 
-/* Joins the stores that are not NULL; `catalogue` (or NULL) names the items when there is no store (an ID
- * tower). Stores and catalogue must outlive the source. */
-bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *catalogue,
+/* Joins the stores that are not NULL: they were read one after the other and share `names`, which are those
+ * of the catalogue when there is no store (an ID tower). Stores and names must outlive the source. */
+bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *names,
                         Error *error);
 void item_source_free(ItemSource *source);
 
-/* Takes over the numbers that behaviours_read gave the items of source->names. */
+/* Takes over the numbers that behaviours_read gave the items that are not left out. Before anything below. */
 void item_source_number(ItemSource *source, const Behaviours *behaviours);
 
 /* The features of items by their numbers, in the tape's memory. */

@@ -101,7 +101,7 @@ static bool check_tokens(const Side *side, Error *error) {
         const size_t rows = feature_store_rows(store, i);
         if (rows <= most) feature_store_gather_ids(store, &i, 1, ids);
         fine = encoder_check_tokens(&side->encoder, ids, rows, error) ||
-               error_prefix(error, "%s: item '%s': ", side->path, name_table_name(store->names, i, NULL));
+               error_prefix(error, "%s: item '%s': ", side->path, item_numbers_name(&store->items, i));
     }
     free(ids);
     return fine;

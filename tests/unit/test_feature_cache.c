@@ -38,16 +38,30 @@ static void write_stream(const char *path, uint64_t seed, uint64_t scale) {
     stream_finish(writer);
 }
 
-/* Reads the stream by its cache; the store is `seed`'s, to the last bit. */
-static void check_store(const char *path, uint64_t seed, uint64_t scale) {
+/* Every item's name, and no other, is that of the stream's item. */
+static void check_names(const FeatureStore *store) {
+    const size_t names = name_table_count(store->items.names);
+    size_t found = 0;
+    for (size_t i = 0; i < names; i++) {
+        char want[32];
+        const size_t item = item_numbers_find(&store->items, i);
+        snprintf(want, sizeof want, item == SIZE_MAX ? "other" : "v%zu", item);
+        CHECK(!strcmp(name_table_name(store->items.names, i, NULL), want), "%s", want);
+        found += item != SIZE_MAX;
+    }
+    CHECK(found == ITEMS && names == ITEMS + store->items.before - (store->items.before > 0));
+}
+
+/* Reads the stream by its cache, its names into `names` (or NULL); the store is `seed`'s, to the last bit. */
+static void check_store_among(NameTable *names, const char *path, uint64_t seed, uint64_t scale) {
     FeatureStore store;
     Error error = {""};
-    const bool fine = feature_store_read_cached(&store, path, 1 << 30, folder, &error);
+    const bool fine = feature_store_read_shared(&store, path, 1 << 30, names, folder, &error);
     CHECK(fine, "%s", error.message);
     if (!fine) return;
     CHECK(store.kind == FEATURE_HIDDEN && store.dtype == DTYPE_F32 && store.width == WIDTH);
     CHECK(store.cache && store.rows.in_file && feature_store_items(&store) == ITEMS);
-    CHECK(name_table_find(store.names, "v31", 3) == 31);
+    check_names(&store);
     CHECK(json_is_string(json_object_get(store.content, "hash")));
     float *values = memory_need(MOST_ROWS * scale * WIDTH, sizeof *values);
     size_t wrong = 0;
@@ -61,6 +75,19 @@ static void check_store(const char *path, uint64_t seed, uint64_t scale) {
     CHECK(!wrong, "%zu values differ", wrong);
     free(values);
     feature_store_free(&store);
+}
+
+static void check_store(const char *path, uint64_t seed, uint64_t scale) {
+    check_store_among(NULL, path, seed, scale);
+}
+
+/* Beside a store that has an item of the stream's and one of its own. */
+static void check_second_store(const char *path, uint64_t seed, uint64_t scale) {
+    NameTable *names = name_table_create();
+    name_table_add(names, "v5", 2, NULL);
+    name_table_add(names, "other", 5, NULL);
+    check_store_among(names, path, seed, scale);
+    name_table_destroy(names);
 }
 
 /* A new folder without a cache; the stream's path in it. */
@@ -126,6 +153,7 @@ static void a_second_reading_takes_the_cache_alone(void) {
     CHECK(!feature_store_read(&store, path, 1 << 30, &error) && strstr(error.message, "damaged in frame"),
           "%s", error.message);
     check_store(path, 1, SCALE);
+    check_second_store(path, 1, SCALE);
     CHECK(inode_of(cache_path()) == made, "it is the same file");
 }
 
@@ -191,23 +219,28 @@ static void lie(const char *path, size_t at, const void *bytes, size_t size) {
     free(tables);
 }
 
-static void tables_that_lie_are_noticed(void) {
+static void lies_are_noticed(void (*check)(const char *path, uint64_t seed, uint64_t scale)) {
     const char *path = start();
     const uint64_t first_rows[] = {1, 1000000, UINT64_MAX, UINT64_MAX / 32 + 1};
     const uint32_t sizes[] = {0, 4, 1000, UINT32_MAX};
     write_stream(path, 1, 1);
-    check_store(path, 1, 1);
+    check(path, 1, 1);
     for (size_t i = 0; i < sizeof first_rows / sizeof *first_rows; i++)
         for (size_t item = 0; item <= ITEMS; item += ITEMS / 2) {
             lie(cache_path(), item * sizeof *first_rows, &first_rows[i], sizeof *first_rows);
-            check_store(path, 1, 1);
+            check(path, 1, 1);
         }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         lie(cache_path(), (2 * ITEMS + 1) * sizeof(uint64_t), &sizes[i], sizeof *sizes);
-        check_store(path, 1, 1);
+        check(path, 1, 1);
     }
     lie(cache_path(), (2 * ITEMS + 1) * sizeof(uint64_t) + sizeof *sizes, "v1", 2); /* twice, then */
-    check_store(path, 1, 1);
+    check(path, 1, 1);
+}
+
+static void tables_that_lie_are_noticed(void) {
+    lies_are_noticed(check_store);
+    lies_are_noticed(check_second_store);
 }
 
 /* Gathers all items in a process of its own, whose exit status this is. */
@@ -247,7 +280,7 @@ static void without_an_index_or_a_folder_there_is_none(void) {
     uint64_t index_size;
     write_stream(path, 1, 1);
     snprintf(folder, sizeof folder, "/dev/null/nowhere");
-    CHECK(feature_store_read_cached(&store, path, 1 << 30, folder, &error), "%s", error.message);
+    CHECK(feature_store_read_shared(&store, path, 1 << 30, NULL, folder, &error), "%s", error.message);
     CHECK(!store.cache && !store.rows.in_file && feature_store_items(&store) == ITEMS);
     feature_store_free(&store);
     start();
@@ -255,7 +288,7 @@ static void without_an_index_or_a_folder_there_is_none(void) {
     stat(path, &status);
     read_at(path, (size_t)status.st_size - 16, &index_size, sizeof index_size);
     CHECK(!truncate(path, status.st_size - (off_t)index_size));
-    CHECK(feature_store_read_cached(&store, path, 1 << 30, folder, &error), "%s", error.message);
+    CHECK(feature_store_read_shared(&store, path, 1 << 30, NULL, folder, &error), "%s", error.message);
     CHECK(!store.cache && feature_store_items(&store) == ITEMS);
     feature_store_free(&store);
     CHECK(stream_folder_files(false) == 1);

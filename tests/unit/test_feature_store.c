@@ -133,7 +133,7 @@ static void check_hidden(DType dtype, size_t memory_limit, bool in_file) {
     CHECK(store.kind == FEATURE_HIDDEN && store.dtype == dtype && store.width == WIDTH && store.blocks == 3);
     CHECK(!strcmp(store.modality, "image"));
     CHECK(feature_store_items(&store) == ITEMS);
-    CHECK(name_table_find(store.names, "v31", 3) == 31);
+    CHECK(name_table_find(store.items.names, "v31", 3) == 31);
     CHECK(json_is_string(json_object_get(store.content, "hash")));
     CHECK(store.rows.in_file == in_file);
     for (int threads = 1; threads <= 3; threads += 2) {
@@ -244,7 +244,7 @@ static void an_image_store_is_read_where_it_lies(void) {
     if (!fine) return;
     CHECK(store.kind == FEATURE_PIXELS && store.dtype == DTYPE_U8 && store.pixel_size == SIZE);
     CHECK(store.blocks == FEATURE_BLOCKS_NONE && !strcmp(store.modality, "image"));
-    CHECK(feature_store_items(&store) == COUNT && name_table_find(store.names, "v12", 3) == 0);
+    CHECK(feature_store_items(&store) == COUNT && name_table_find(store.items.names, "v12", 3) == 0);
     CHECK(!store.rows.size, "nothing is copied");
     CHECK(json_is_string(json_object_get(store.content, "hash")));
     const uint32_t items[] = {11, 0, 5, 0};

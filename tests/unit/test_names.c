@@ -48,4 +48,27 @@ static void the_empty_name_is_one(void) {
     name_table_destroy(table);
 }
 
-RUN_TESTS(TEST(names_come_back), TEST(the_empty_name_is_one))
+/* Those that were cut may come again in another order. */
+static void a_cut_takes_the_last_names(void) {
+    enum { LEFT = NAMES / 3 };
+    char *bytes = memory_need(LONGEST, 1);
+    NameTable *table = name_table_create();
+    for (size_t i = 0; i < NAMES; i++)
+        name_table_add(table, name_of(i, bytes), size_of(i), NULL);
+    name_table_cut(table, LEFT);
+    CHECK(name_table_count(table) == LEFT);
+    for (size_t i = 0; i < NAMES; i++) {
+        const size_t found = name_table_find(table, name_of(i, bytes), size_of(i));
+        CHECK(found == (i < LEFT ? i : SIZE_MAX), "name %zu", i);
+    }
+    for (size_t i = NAMES; i-- > 0;) {
+        const size_t number = i < LEFT ? i : LEFT + NAMES - 1 - i;
+        CHECK(name_table_add(table, name_of(i, bytes), size_of(i), NULL) == number, "name %zu", i);
+        CHECK(!memcmp(name_table_name(table, number, NULL), bytes, size_of(i)), "name %zu", i);
+    }
+    CHECK(name_table_count(table) == NAMES);
+    name_table_destroy(table);
+    free(bytes);
+}
+
+RUN_TESTS(TEST(names_come_back), TEST(the_empty_name_is_one), TEST(a_cut_takes_the_last_names))
