@@ -24,9 +24,14 @@ import signal
 import struct
 import sys
 
-import msgpack
-import numpy as np
-import zstandard
+try:
+    import msgpack
+    import numpy as np
+    import zstandard
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"pmt.py: this python3 has no {missing.name}; Debian's has it from the package python3-{missing.name}")
 
 FORMAT, VERSION = "pmt", 1
 MAX_KEY, MAX_NAME, MAX_TENSORS, MAX_DIMENSIONS, MAX_PARTS = 65536, 256, 16, 8, 1024

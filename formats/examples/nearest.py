@@ -13,7 +13,11 @@ import argparse
 import os
 import sys
 
-import numpy as np
+try:
+    import numpy as np
+except ModuleNotFoundError as missing:
+    sys.exit(f"nearest.py: this python3 has no {missing.name}; Debian's has it from the package "
+             f"python3-{missing.name}")
 
 
 def read(path):
@@ -60,5 +64,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except ModuleNotFoundError as missing:
+        sys.exit(f"nearest.py: {missing}; Debian's python3 has it from the package python3-{missing.name}")
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"nearest.py: {error}")

@@ -14,10 +14,13 @@ import argparse
 import os
 import sys
 
-import numpy as np
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import pmt  # noqa: E402
+try:
+    import numpy as np
+    import pmt
+except ModuleNotFoundError as missing:
+    sys.exit(f"numpy_stage.py: this python3 has no {missing.name}; Debian's has it from the package "
+             f"python3-{missing.name}")
 
 BUCKETS = 1 << 16
 

@@ -13,11 +13,14 @@ import glob
 import os
 import sys
 
-import torch
-import transformers
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import pmt  # noqa: E402
+try:
+    import pmt
+    import torch
+    import transformers
+except ModuleNotFoundError as missing:
+    sys.exit(f"transformers_stage.py: this python3 has no {missing.name}; pip install torch transformers pillow numpy "
+             "msgpack zstandard")
 
 
 def read_items(path):
@@ -105,5 +108,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except ModuleNotFoundError as missing:
+        sys.exit(f"transformers_stage.py: {missing}; pip install pillow")
     except (pmt.Error, OSError) as error:
         sys.exit(f"transformers_stage.py: {error}")

@@ -84,6 +84,18 @@ stage() { "$python" "$PROJECT/formats/examples/numpy_stage.py" "$@"; }
     refuses absent -- stage absent -o out.pmt
 }
 
+@test "a Python without what a program needs is told what to install, in one line" {
+    local file
+    for file in pmt.py examples/numpy_stage.py examples/terms_stage.py examples/nearest.py examples/transformers_stage.py; do
+        run "$python" -ES "$PROJECT/formats/$file" # -S: the standard library alone
+        [ "$status" -eq 1 ]
+        [ "${#lines[@]}" -eq 1 ]
+        [[ "$output" =~ ^${file##*/}:\ this\ python3\ has\ no\ (msgpack|numpy)\;\ (Debian\'s\ has\ it\ from\ the\ package\ python3-|pip\ install\ ) ]]
+    done
+    run "$python" -ES -c 'import sys; sys.path.insert(0, sys.argv[1]); import pmt' "$PROJECT/formats"
+    [[ "$output" == *"ModuleNotFoundError: No module named 'msgpack'"* ]] # a program that imports it can catch that
+}
+
 @test "the stage of a whole Hugging Face model is valid Python" {
     "$python" -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' \
         "$PROJECT/formats/examples/transformers_stage.py"
