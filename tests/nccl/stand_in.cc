@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,7 +16,7 @@
 
 static const ncclResult_t SYSTEM_ERROR = static_cast<ncclResult_t>(2);
 static const ncclResult_t INVALID_USAGE = static_cast<ncclResult_t>(5);
-enum { BACKLOG = 64 };
+enum { BACKLOG = 64, MICROSECONDS_BETWEEN_LOOKS = 50 };
 
 struct Part {
     char *bytes;
@@ -38,7 +37,7 @@ struct ncclComm {
     int groups;
 };
 
-/* The fault is for a rank, which is known with the communicator alone. */
+/* There is one at a time; groups do not name theirs. */
 static ncclComm *last;
 static const char *last_error = "";
 
@@ -179,7 +178,10 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *result) {
         comm->state = error(SYSTEM_ERROR, "as it was asked to");
     } else if (comm->state == ncclInProgress) {
         const bool done = comm->groups ? are_all_moved(comm) : are_all_connected(comm);
-        if (done) comm->state = ncclSuccess;
+        if (done)
+            comm->state = ncclSuccess;
+        else
+            usleep(MICROSECONDS_BETWEEN_LOOKS);
     }
     *result = comm->state;
     return ncclSuccess;

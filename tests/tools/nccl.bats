@@ -1,5 +1,5 @@
 # Ranks whose cards exchange by NCCL, for which a library of the tests stands, train to the bytes of those that exchange
-# over the host.
+# over the host. With PM_TEST_DEVICE=cuda by NCCL itself, on the cards of this machine.
 
 bats_require_minimum_version 1.5.0
 
@@ -20,31 +20,45 @@ setup() {
     need_mpi
     nccl=$(realpath "$(dirname "$(command -v pm-cat)")/../unit")
     [ -e "$nccl/libnccl-on-host.so.2" ]
+    device=${PM_TEST_DEVICE:-cuda-on-host} cards=3
+    if [ "$device" = cuda-on-host ]; then return; fi
+    cards=$(nvidia-smi -L | wc -l)
+    if [ "$cards" -lt 2 ]; then skip "there are no two cards"; fi
+}
+
+need_emulation() {
+    if [ "$device" != cuda-on-host ]; then skip "shown on the processor"; fi
 }
 
 # directly COMMAND…: where the library is found.
 directly() {
-    LD_LIBRARY_PATH=$nccl "$@"
+    LD_LIBRARY_PATH=$nccl${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$@"
+}
+
+# ranks_with_cards N COMMAND…: each has one of its own.
+ranks_with_cards() {
+    directly ranks "$1" bash -c 'CUDA_VISIBLE_DEVICES=$OMPI_COMM_WORLD_LOCAL_RANK exec "$@"' ranks "${@:2}"
 }
 
 id_tower() {
     echo pm-train-user --users users.tsv --catalog items.tsv --tower id --dim 16 --user-heads 2 --epochs 2 --threads 1 \
-        --device cuda-on-host
+        --device "$device"
 }
 
 modal() {
     echo pm-train-user --users users.tsv --text text.pmt --text-encoder text-encoder.pmt --image image.pmt \
         --image-encoder image-encoder.pmt --dim 16 --fusion-heads 2 --fusion-intermediate 16 --epochs 1 --threads 1 \
-        --device cuda-on-host
+        --device "$device"
 }
 
 # same COMMAND…: both ways by two and three processes, to the same log, validation included, and model.
 same() {
     for count in 2 3; do
-        ranks $count "$@" --log out-host.jsonl -o out-host.pmt 2> out-host
-        directly ranks $count "$@" --log out-cards.jsonl -o out-cards.pmt 2> out-cards
-        grep -q "(rank 0 of $count, .*): vectors and gradients go over the host, .*: rank 0: NCCL cannot be loaded: " out-host
-        grep -q "(rank 0 of $count, .*): vectors and gradients go from card to card by NCCL 2\.14\.0$" out-cards
+        [ "$count" -le "$cards" ] || continue
+        CUDA_VISIBLE_DEVICES=0 ranks $count "$@" --log out-host.jsonl -o out-host.pmt 2> out-host
+        ranks_with_cards $count "$@" --log out-cards.jsonl -o out-cards.pmt 2> out-cards
+        grep -q "(rank 0 of $count, .*): vectors and gradients go over the host, .*: rank [0-9]: ." out-host
+        grep -q "(rank 0 of $count, .*): vectors and gradients go from card to card by NCCL 2\.[0-9.]*$" out-cards
         cmp out-host.jsonl out-cards.jsonl
         cmp out-host.pmt out-cards.pmt
         jq -se 'map(select(.valid)) | length > 0' out-cards.jsonl > /dev/null
@@ -66,6 +80,7 @@ same() {
 }
 
 @test "what goes from card to card does not come to the host" {
+    need_emulation
     downloaded() { # WAY BATCH-SIZE: bytes, of rank 0
         command=$(id_tower)
         $1 mpirun -n 1 env PM_CUDA_COUNTS=1 $command --batch-size "$2" -o out.pmt : -n 1 $command --batch-size "$2" \
@@ -80,6 +95,7 @@ same() {
 }
 
 @test "where one process has no NCCL, or cannot connect, all go over the host, and it is said why" {
+    need_emulation
     ranks 2 $(id_tower) -o out-host.pmt 2> out-host
     directly mpirun -n 1 $(id_tower) -o out.pmt : -n 1 env LD_LIBRARY_PATH= $(id_tower) -o out.pmt 2> out-missing
     grep -q "(rank 0 of 2, .*): vectors and gradients go over the host, .*: rank 1: NCCL cannot be loaded: " out-missing
@@ -92,6 +108,7 @@ same() {
 }
 
 @test "what fails between cards ends all within ten seconds, in one line, without a model" {
+    need_emulation
     SECONDS=0
     NCCL_FAULT=1:5 directly run -1 --separate-stderr ranks 3 $(id_tower) -q -o out.pmt
     [ "$SECONDS" -lt 10 ]
@@ -103,7 +120,7 @@ same() {
 }
 
 @test "a process that is killed ends all within ten seconds, with a whole checkpoint and no model" {
-    directly ranks 3 $(id_tower) -q --epochs 2000 --batch-size 2 --checkpoint "$PWD/out-ck" --checkpoint-every 3 \
+    ranks_with_cards 2 $(id_tower) -q --epochs 2000 --batch-size 2 --checkpoint "$PWD/out-ck" --checkpoint-every 3 \
         -o out.pmt > out-killed 2>&1 &
     job=$!
     for _ in {1..200}; do [ ! -e out-ck ] || break; sleep 0.05; done
