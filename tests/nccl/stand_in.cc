@@ -1,6 +1,6 @@
-/* A libnccl.so.2 for ranks of one machine whose cards are emulated (cuda-on-host), whose memory is the
- * host's: what NCCL moves by itself goes over Unix sockets here, each time that it is asked how far it is. It
- * refuses what NCCL does not allow: calls before the last one is done, and sending outside a group.
+/* Stands for NCCL between emulated cards (cuda-on-host), whose memory is the host's, of the ranks of one
+ * machine: what NCCL moves by itself goes over Unix sockets here, each time that it is asked how far it is.
+ * It refuses what NCCL does not allow: calls before the last one is done, and sending outside a group.
  * NCCL_FAULT=R:N lets rank R fail in its group number N, from 1; in 0, in connecting to the others. */
 #include "nn/backend/cuda/nccl_library.h"
 
@@ -38,7 +38,7 @@ struct ncclComm {
 };
 
 /* There is one at a time; groups do not name theirs. */
-static ncclComm *last;
+static ncclComm *current;
 static const char *last_error = "";
 
 static ncclResult_t error(ncclResult_t result, const char *text) {
@@ -101,7 +101,7 @@ template <typename Move> static bool is_empty(std::deque<Part> &parts, Move move
         Part &part = parts.front();
         const ssize_t moved = move(part);
         if (!moved || (moved < 0 && errno != EAGAIN)) {
-            last->state = error(ncclRemoteError, "a rank is gone");
+            current->state = error(ncclRemoteError, "a rank is gone");
             return false;
         }
         if (moved < 0) return false;
@@ -160,10 +160,10 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int count, ncclUniqueId id
     int fault_rank = -1, fault_group = -1;
     const char *fault = getenv("NCCL_FAULT");
     if (config->size != sizeof *config || config->magic != NCCL_MAGIC || config->version < 21400 ||
-        config->blocking || last)
+        config->blocking || current)
         return error(INVALID_USAGE, "not so");
     if (fault) sscanf(fault, "%d:%d", &fault_rank, &fault_group);
-    last = *comm = new ncclComm{};
+    current = *comm = new ncclComm{};
     (*comm)->rank = rank;
     (*comm)->fault_group = fault_rank == rank ? fault_group : -1;
     (*comm)->peers.resize(static_cast<size_t>(count));
@@ -188,8 +188,8 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *result) {
 }
 
 ncclResult_t ncclGroupStart() {
-    const bool allowed = last && last->state == ncclSuccess && !last->in_group;
-    if (allowed) last->in_group = true;
+    const bool allowed = current && current->state == ncclSuccess && !current->in_group;
+    if (allowed) current->in_group = true;
     return refuse_unless(allowed);
 }
 
@@ -208,10 +208,10 @@ ncclResult_t ncclRecv(void *to, size_t count, ncclDataType_t type, int from, ncc
 }
 
 ncclResult_t ncclGroupEnd() {
-    if (!last->in_group) return refuse_unless(false);
-    last->in_group = false;
-    last->groups++;
-    return last->state = ncclInProgress;
+    if (!current->in_group) return refuse_unless(false);
+    current->in_group = false;
+    current->groups++;
+    return current->state = ncclInProgress;
 }
 
 ncclResult_t ncclCommFinalize(ncclComm_t comm) {
@@ -224,7 +224,7 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
         if (peer.socket >= 0) close(peer.socket);
     close(comm->listener);
     delete comm;
-    last = nullptr;
+    current = nullptr;
     return ncclSuccess;
 }
 
