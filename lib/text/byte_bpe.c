@@ -160,18 +160,24 @@ static bool read_vocabulary(Tokenizer *tokenizer, const char *path, json_t *voca
     return model->merges;
 }
 
+static bool read_settings(Tokenizer *tokenizer, ByteBpe *model, const char *path, ContentHash *hash,
+                          Error *error) {
+    TokenizerSettings settings;
+    const bool fine =
+        tokenizer_settings_read(&settings, path, hash, error) &&
+        tokenizer_setting_keeps_case(&settings, &tokenizer->keeps_case, error) &&
+        tokenizer_setting(&settings, "add_prefix_space", false, &model->add_prefix_space, error);
+    tokenizer_settings_free(&settings);
+    return fine;
+}
+
 static bool open_byte_bpe(Tokenizer *tokenizer, const char *path, ContentHash *hash, Error *error) {
     json_t *vocabulary = tokenizer_read_json(path, hash, error);
     if (!vocabulary) return false;
     ByteBpe *model = tokenizer->state = memory_need(1, sizeof *model);
     const bool fine = read_vocabulary(tokenizer, path, vocabulary, hash, error);
     json_decref(vocabulary);
-    json_t *settings = fine ? tokenizer_settings_read(path, hash, error) : NULL;
-    const bool set = settings && tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error) &&
-                     tokenizer_setting(settings, "add_prefix_space", false, &model->add_prefix_space, error);
-    if (settings && !set) error_prefix(error, "beside %s: ", path);
-    json_decref(settings);
-    return set;
+    return fine && read_settings(tokenizer, model, path, hash, error);
 }
 
 static void close_byte_bpe(void *state) {

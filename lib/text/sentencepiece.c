@@ -44,10 +44,10 @@ static bool open_sentencepiece(Tokenizer *tokenizer, const char *path, ContentHa
     SentencePiece *state = tokenizer->state = memory_need(1, sizeof *state);
     *state = (SentencePiece){model, sentencepiece_keeps_words_apart(model)};
     if (!check_pieces(model, path, error)) return false;
-    json_t *settings = tokenizer_settings_read(path, hash, error);
-    const bool set = settings && tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error);
-    if (settings && !set) error_prefix(error, "beside %s: ", path);
-    json_decref(settings);
+    TokenizerSettings settings;
+    const bool set = tokenizer_settings_read(&settings, path, hash, error) &&
+                     tokenizer_setting_keeps_case(&settings, &tokenizer->keeps_case, error);
+    tokenizer_settings_free(&settings);
     if (!set) return false;
     const int32_t mask = sentencepiece_count(model) + SHIFT;
     tokenizer->first = 0;

@@ -9,11 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-json_t *tokenizer_settings_read(const char *path, ContentHash *hash, Error *error) {
-    char *config = tokenizer_sibling(path, "tokenizer_config.json");
-    json_t *settings = access(config, F_OK) ? json_object() : tokenizer_read_json(config, hash, error);
-    free(config);
-    return settings;
+bool tokenizer_settings_read(TokenizerSettings *settings, const char *path, ContentHash *hash, Error *error) {
+    char *own = tokenizer_sibling(path, "tokenizer_config.json");
+    *settings =
+        (TokenizerSettings){own, access(own, F_OK) ? json_object() : tokenizer_read_json(own, hash, error)};
+    return settings->values;
+}
+
+void tokenizer_settings_free(TokenizerSettings *settings) {
+    json_decref(settings->values);
+    free(settings->path);
 }
 
 /* The normalizer of this type: tokenizer.json's own, or one of its sequence. */
@@ -29,23 +34,23 @@ static const json_t *find_normalizer(const json_t *file, const char *type) {
 }
 
 /* A flag that only tokenizer.json has counts, and then belongs to the hash. */
-static void complete_flag(json_t *settings, const char *key, const json_t *other, const char *path,
+static void complete_flag(TokenizerSettings *settings, const char *key, const json_t *other, const char *path,
                           ContentHash *hash) {
-    const json_t *value = json_object_get(settings, key);
+    const json_t *value = json_object_get(settings->values, key);
     if (!json_is_boolean(other)) return;
     if (!json_is_boolean(value)) {
         char text[80];
         const int size = snprintf(text, sizeof text, "%s %d", key, json_is_true(other));
         content_hash_update(hash, text, (size_t)size);
-        json_object_set(settings, key, (json_t *)other);
+        json_object_set(settings->values, key, (json_t *)other);
     } else if (json_is_true(value) != json_is_true(other)) {
-        log_warning("%s says otherwise than tokenizer_config.json beside it, where %s is %s; that one counts",
-                    path, key, json_is_true(value) ? "true" : "false");
+        log_warning("%s says otherwise than %s, where %s is %s; that one counts", path, settings->path, key,
+                    json_is_true(value) ? "true" : "false");
     }
 }
 
-bool tokenizer_settings_complete(json_t *settings, const char *path, ContentHash *hash, Error *error) {
-    char *file_path = tokenizer_sibling(path, "tokenizer.json");
+bool tokenizer_settings_complete(TokenizerSettings *settings, ContentHash *hash, Error *error) {
+    char *file_path = tokenizer_sibling(settings->path, "tokenizer.json");
     bool fine = true;
     if (!access(file_path, F_OK)) {
         json_t *file = json_file_read(file_path, TOKENIZER_MAX_FILE, error);
@@ -61,14 +66,15 @@ bool tokenizer_settings_complete(json_t *settings, const char *path, ContentHash
     return fine;
 }
 
-bool tokenizer_setting(const json_t *settings, const char *key, bool standard, bool *value, Error *error) {
-    const json_t *found = json_object_get(settings, key);
+bool tokenizer_setting(const TokenizerSettings *settings, const char *key, bool standard, bool *value,
+                       Error *error) {
+    const json_t *found = json_object_get(settings->values, key);
     *value = !found || json_is_null(found) ? standard : json_is_true(found);
     return !found || json_is_null(found) || json_is_boolean(found) ||
-           error_set(error, "tokenizer_config.json: %s must be true or false", key);
+           error_set(error, "%s: %s must be true or false", settings->path, key);
 }
 
-bool tokenizer_setting_keeps_case(const json_t *settings, bool *keeps_case, Error *error) {
+bool tokenizer_setting_keeps_case(const TokenizerSettings *settings, bool *keeps_case, Error *error) {
     bool lower_case;
     const bool fine = tokenizer_setting(settings, "do_lower_case", true, &lower_case, error);
     *keeps_case = !lower_case;

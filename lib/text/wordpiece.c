@@ -178,16 +178,16 @@ static bool find_specials(Tokenizer *tokenizer, WordPiece *model, const char *pa
 
 static bool read_settings(Tokenizer *tokenizer, WordPiece *model, const char *path, ContentHash *hash,
                           Error *error) {
-    json_t *settings = tokenizer_settings_read(path, hash, error);
-    if (!settings) return false;
+    TokenizerSettings settings;
     const bool fine =
-        tokenizer_settings_complete(settings, path, hash, error) &&
-        tokenizer_setting_keeps_case(settings, &tokenizer->keeps_case, error) &&
-        tokenizer_setting(settings, "do_lower_case", true, &model->lower_case, error) &&
-        tokenizer_setting(settings, "strip_accents", model->lower_case, &model->strip_accents, error) &&
-        tokenizer_setting(settings, "tokenize_chinese_chars", true, &model->split_chinese, error);
-    json_decref(settings);
-    return fine || error_prefix(error, "beside %s: ", path);
+        tokenizer_settings_read(&settings, path, hash, error) &&
+        tokenizer_settings_complete(&settings, hash, error) &&
+        tokenizer_setting_keeps_case(&settings, &tokenizer->keeps_case, error) &&
+        tokenizer_setting(&settings, "do_lower_case", true, &model->lower_case, error) &&
+        tokenizer_setting(&settings, "strip_accents", model->lower_case, &model->strip_accents, error) &&
+        tokenizer_setting(&settings, "tokenize_chinese_chars", true, &model->split_chinese, error);
+    tokenizer_settings_free(&settings);
+    return fine;
 }
 
 static bool open_wordpiece(Tokenizer *tokenizer, const char *path, ContentHash *hash, Error *error) {

@@ -134,7 +134,7 @@ static void foreign_vocabularies_are_refused(void) {
     check_refused("vocab.txt", "no line [CLS]");
     write_text("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n");
     write_text("tokenizer_config.json", "{\"do_lower_case\": 3}");
-    check_refused("vocab.txt", "do_lower_case must be true or false");
+    check_refused("vocab.txt", "/tokenizer_config.json: do_lower_case must be true or false");
     write_text("tokenizer_config.json", "[]");
     check_refused("vocab.txt", "not a JSON object");
     write_text("tokenizer_config.json", "{");
