@@ -41,15 +41,16 @@ static bool fit_shape(ItemExport *export, const RecordTensor *tensor, bool first
 static bool survey_record(ItemExport *export, const Record *record, Error *error) {
     bool added;
     const RecordTensor *tensor = record_find(record, export->tensor);
-    if (!tensor)
-        return error_set(error, "%s: item %s has no tensor '%s'", export->input, record->key, export->tensor);
+    char where[RECORD_WHERE_TEXT];
+    record_where(record, where);
+    if (!tensor) return error_set(error, "%s: no tensor '%s'", where, export->tensor);
     if (memchr(record->key, '\n', record->key_size))
-        return error_set(error, "%s: the key %s holds a line end", export->input, record->key);
+        return error_set(error, "%s: the key holds a line end", where);
     const size_t number = name_table_add(export->keys, record->key, record->key_size, &added);
-    if (!added) return error_set(error, "%s: item %s is there twice", export->input, record->key);
+    if (!added) return error_set(error, "%s: an item of this name came before", where);
     if (tensor->dimensions >= TENSOR_MAX_DIMENSIONS || !fit_shape(export, tensor, number == 0))
-        return error_set(error, "%s: item %s has '%s' of another shape or dtype than the items before",
-                         export->input, record->key, export->tensor);
+        return error_set(error, "%s: '%s' has another shape or dtype than in the records before", where,
+                         export->tensor);
     export->lengths = memory_grow(export->lengths, &export->capacity, number + 1, sizeof *export->lengths);
     export->lengths[number] = tensor->shape[0];
     return true;

@@ -17,14 +17,16 @@ typedef struct TensorExport {
     size_t widened_capacity;
 } TensorExport;
 
-static bool survey_record(TensorExport *export, const char *input, const Record *record, Error *error) {
+static bool survey_record(TensorExport *export, const Record *record, Error *error) {
     bool added;
     const RecordTensor *tensor = record_find(record, "value");
     const size_t number = name_table_add(export->names, record->key, record->key_size, &added);
-    if (!tensor) return error_set(error, "%s: %s has no tensor 'value'", input, record->key);
-    if (!added || strlen(record->key) != record->key_size)
-        return error_set(error, "%s: the tensor %s is there twice, or its name has a NUL in it", input,
-                         record->key);
+    char where[RECORD_WHERE_TEXT];
+    record_where(record, where);
+    if (!tensor) return error_set(error, "%s: no tensor 'value'", where);
+    if (!added) return error_set(error, "%s: a tensor of this name came before", where);
+    if (strlen(record->key) != record->key_size)
+        return error_set(error, "%s: a name with a NUL in it", where);
     export->arrays = memory_grow(export->arrays, &export->capacity, number + 1, sizeof *export->arrays);
     OutputArray *array = &export->arrays[number];
     const bool widen = export->widen_bf16 && tensor->dtype == DTYPE_BF16;
@@ -42,7 +44,7 @@ static bool survey(TensorExport *export, const char *input, Error *error) {
     StreamStatus status;
     bool fine = true;
     while (fine && (status = stream_reader_next(reader, &record, error)) == STREAM_RECORD)
-        fine = survey_record(export, input, &record, error);
+        fine = survey_record(export, &record, error);
     fine = fine && status == STREAM_END;
     stream_reader_close(reader);
     if (fine && name_table_count(export->names) == 0)

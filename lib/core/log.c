@@ -1,5 +1,7 @@
 #include "core/log.h"
 
+#include "core/utf8.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,11 +40,16 @@ static size_t control_size(const char *text) {
     return first == 0xc2 && second >= 0x80 && second <= 0x9f ? 2 : 0;
 }
 
-/* Names of files and items come from anywhere: what would move the cursor or end the line is shown as \xNN.
- * `escaped` has four bytes for each of the text. */
+/* Names of files and items come from anywhere: what would move the cursor or end the line, or is no UTF-8, is
+ * shown as \xNN. `escaped` has four bytes for each of the text. */
 static void escape(const char *text, char *escaped) {
+    const char *ill_formed = text + utf8_valid_prefix(text, strlen(text));
     while (*text) {
         size_t size = control_size(text);
+        if (text == ill_formed) {
+            size = 1;
+            ill_formed += 1 + utf8_valid_prefix(text + 1, strlen(text + 1));
+        }
         if (!size) *escaped++ = *text++;
         for (; size; size--)
             escaped += sprintf(escaped, "\\x%02x", (unsigned char)*text++);

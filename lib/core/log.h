@@ -1,4 +1,4 @@
-/* What a tool says on standard error, each line as `pm-tool: …`, without control characters. */
+/* What a tool says on standard error, each line as `pm-tool: …`, without control characters and in UTF-8. */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 

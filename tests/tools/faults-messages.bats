@@ -7,11 +7,12 @@ setup() { clear_outputs; }
 
 escape=$'\033'
 
-# plain COMMAND…: fails in one line, in which there is no control character.
+# plain COMMAND…: fails in one line, of UTF-8, in which there is no control character.
 plain() {
     ! "$@" > printed 2> messages < /dev/null || return 1
     [ "$(wc -l < messages)" = 1 ]
     ! tr -d '\n' < messages | LC_ALL=C grep -q '[[:cntrl:]]' || { cat -v messages; return 1; }
+    iconv -f UTF-8 -t UTF-8 messages > utf8 || { cat -v messages; return 1; }
 }
 
 @test "control characters and line ends of input are escaped" {
@@ -28,6 +29,23 @@ plain() {
     printf 'a\033[1m\tuser of no item\n' > out.tsv
     plain pm-eval --baseline popularity --users out.tsv --catalog items.tsv
     plain pm-tokenize --bytes --no-such$'\n'option
+}
+
+@test "what is no UTF-8 is escaped, in names of files, options, items and tensors" {
+    plain pm-cat $'out-\xff\xc3'
+    grep -qF 'out-\xff\xc3:' messages
+    plain pm-cat --threads $'1\xe4\xb8'
+    grep -qF "'1\xe4\xb8'" messages
+    printf 'a\xff\tone\n' > out.tsv
+    pm-tokenize --bytes -q -o out.pmt out.tsv
+    pm-cat out.pmt out.pmt > out-twice.pmt
+    plain pm-export -q out-twice.pmt -o out.npz
+    grep -qF "out-twice.pmt: record 2 ('a\xff'): an item of this name came before" messages
+    printf 'user\ta\xff ä\xfe ä\xfe\n' > out-users.tsv
+    plain pm-eval --baseline popularity --users out-users.tsv --catalog out.tsv
+    grep -qF 'item "ä\xfe" is none' messages
+    run pm-imgpack --images images --items out.tsv -o out.lmdb
+    [[ "${lines[0]}" == *'item a\xff has no image'* ]]
 }
 
 @test "what is not ASCII stays as it is" {
