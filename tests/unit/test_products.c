@@ -79,9 +79,9 @@ static void check_product(Product *p, const Backend *backend, Packing *packing) 
           packing ? ", packed" : "");
 }
 
-static const size_t product_sizes[][3] = {{1, 1, 1},     {3, 5, 7},      {33, 17, 65},  {128, 64, 96},
-                                          {5, 200, 300}, {277, 192, 64}, {600, 30, 31}, {256, 768, 128},
-                                          {18, 2, 100},  {533, 320, 128}};
+static const size_t product_sizes[][3] = {{1, 1, 1},     {3, 5, 7},       {33, 17, 65},   {128, 64, 96},
+                                          {5, 200, 300}, {277, 192, 64},  {600, 30, 31},  {256, 768, 128},
+                                          {18, 2, 100},  {533, 320, 128}, {40, 70, 2500}, {100, 24, 600}};
 enum { PRODUCT_SIZES = sizeof product_sizes / sizeof *product_sizes };
 
 static void check_products(const Backend *backend) {

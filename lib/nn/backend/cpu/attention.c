@@ -1,4 +1,5 @@
 #include "nn/backend/cpu/kernels.h"
+#include "nn/backend/cpu/lanes.h"
 #include "nn/backend/cpu/rounding.h"
 #include "nn/backend/cpu/small_matmul.h"
 #include "nn/backend/cpu/vector_math.h"
@@ -57,27 +58,8 @@ static Unit find_unit(const Attention *attention, size_t number) {
     return unit;
 }
 
-/* Rows of short sequences are a vector or two: they are worked on in whole vectors, one behind the other,
- * since loops that do not know how many there are take longer to begin and to end than what they do. */
-static inline float largest_of(float *values) {
-#pragma GCC unroll 4
-    for (size_t half = SMALL_WIDTH / 2; half; half /= 2)
-#pragma omp simd
-        for (size_t j = 0; j < half; j++)
-            values[j] = values[j + half] > values[j] ? values[j + half] : values[j];
-    return values[0];
-}
-
-static inline float sum_of(float *values) {
-#pragma GCC unroll 4
-    for (size_t half = SMALL_WIDTH / 2; half; half /= 2)
-#pragma omp simd
-        for (size_t j = 0; j < half; j++)
-            values[j] += values[j + half];
-    return values[0];
-}
-
-/* row = softmax(scale · row) over its first `count` elements, 0 behind them. */
+/* row = softmax(scale · row) over its first `count` elements, 0 behind them. Rows of short sequences are a
+ * vector or two; whole vectors are worked on. */
 static void softmax_row(float *row, size_t count, size_t stride, float scale) {
     const size_t whole = small_stride(count), last = whole - SMALL_WIDTH;
     float most[SMALL_WIDTH], sums[SMALL_WIDTH] = {0};
@@ -90,14 +72,14 @@ static void softmax_row(float *row, size_t count, size_t stride, float scale) {
 #pragma omp simd
         for (size_t j = 0; j < SMALL_WIDTH; j++)
             most[j] = row[first + j] > most[j] ? row[first + j] : most[j];
-    const float largest = largest_of(most);
+    const float largest = lanes_largest(most);
     for (size_t first = 0; first < whole; first += SMALL_WIDTH)
 #pragma omp simd
         for (size_t j = 0; j < SMALL_WIDTH; j++) {
-            row[first + j] = vector_exp(scale * (row[first + j] - largest));
+            row[first + j] = vector_exp_below(scale * (row[first + j] - largest));
             sums[j] += row[first + j];
         }
-    const float inverse = 1.0f / sum_of(sums);
+    const float inverse = 1.0f / lanes_sum(sums);
     for (size_t first = 0; first < whole; first += SMALL_WIDTH)
 #pragma omp simd
         for (size_t j = 0; j < SMALL_WIDTH; j++)
@@ -118,7 +100,7 @@ static void softmax_row_backward(const float *p, size_t count, size_t stride, fl
 #pragma omp simd
         for (size_t j = 0; j < SMALL_WIDTH; j++)
             sums[j] += gradient[first + j] * p[first + j];
-    const float total = sum_of(sums);
+    const float total = lanes_sum(sums);
     for (size_t first = 0; first < whole; first += SMALL_WIDTH)
 #pragma omp simd
         for (size_t j = 0; j < SMALL_WIDTH; j++)

@@ -1,9 +1,12 @@
 #include "nn/backend/cpu/narrow_matmul.h"
 
+#include "core/memory.h"
 #include "nn/backend/cpu/kernels.h"
 #include "nn/backend/cpu/small_matmul.h"
 
 #include <omp.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The right operand is taken in panels of so many rows and columns, which stay in the cache of a core while
  * rows of the left one go by. */
@@ -86,24 +89,65 @@ static void multiply_rows(const Product *product, size_t first, size_t rows) {
                                            smaller(PANEL_COLUMNS, product->n - column)});
 }
 
-/* Where registers hold 64 bytes, one side of at most NARROW, and enough rows for each thread that the panels
- * are worth loading. */
-static bool is_narrow(size_t m, size_t n, size_t k, size_t threads) {
-#ifdef __AVX512F__
-    enum { NARROW = 64, LEAST_ROWS = 24 };
-    return m >= LEAST_ROWS * threads && (m <= NARROW || n <= NARROW || k <= NARROW);
-#else
-    (void)m, (void)n, (void)k, (void)threads;
-    return false;
-#endif
+static void multiply_by_rows(const Product *product, size_t threads) {
+    const size_t m = product->m, share = (m + threads - 1) / threads;
+#pragma omp parallel for schedule(static) if (m * product->n * product->k > PARALLEL_ELEMENTS)
+    for (size_t first = 0; first < m; first += share)
+        multiply_rows(product, first, smaller(share, m - first));
 }
+
+/* c = the sum of parts [count, m, n], or c += it. */
+static void add_parts(const Product *product, size_t count, const float *parts) {
+    const size_t n = product->n, size = product->m * n;
+#pragma omp parallel for schedule(static) if (size > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < product->m; i++) {
+        float *to = product->c + i * product->c_stride;
+        if (product->beta == 0) memset(to, 0, n * sizeof *to);
+        for (size_t part = 0; part < count; part++)
+            add_row(n, parts + part * size + i * n, to);
+    }
+}
+
+/* Each thread some terms, which are rows of both operands: those that it has most likely made itself, so that
+ * they are in its cache. */
+static void multiply_by_terms(const Product *product, size_t threads) {
+    const size_t k = product->k, size = product->m * product->n, share = (k + threads - 1) / threads;
+    float *parts = memory_take_aligned(threads * size * sizeof *parts);
+#pragma omp parallel for schedule(static)
+    for (size_t first = 0; first < k; first += share) {
+        const Product part = {product->m,
+                              product->n,
+                              smaller(share, k - first),
+                              rows_from(product->a, first),
+                              rows_from(product->b, first),
+                              0,
+                              parts + first / share * size,
+                              product->n};
+        multiply_rows(&part, 0, part.m);
+    }
+    add_parts(product, (k + share - 1) / share, parts);
+    free(parts);
+}
+
+/* Registers must hold 64 bytes. */
+#ifdef __AVX512F__
+enum { NARROW = 64 };
+#else
+enum { NARROW = 0 };
+#endif
+
+/* So many rows, or terms, for each thread are worth the panels, or parts, that they take. */
+enum { LEAST_ROWS = 24, LEAST_TERMS = 512, LARGEST_PART = 1 << 15 };
 
 bool narrow_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
     const Product product = {m, n, k, a, b, beta, c, c_stride};
-    const size_t threads = (size_t)omp_get_max_threads(), share = (m + threads - 1) / threads;
-    if (!is_narrow(m, n, k, threads)) return false;
-#pragma omp parallel for schedule(static) if (m * n * k > PARALLEL_ELEMENTS)
-    for (size_t first = 0; first < m; first += share)
-        multiply_rows(&product, first, smaller(share, m - first));
+    const size_t threads = (size_t)omp_get_max_threads();
+    if (smaller(m, smaller(n, k)) > NARROW) return false;
+    if (a.transposed && !b.transposed && m * n <= LARGEST_PART && k >= LEAST_TERMS * threads)
+        multiply_by_terms(&product, threads);
+    else if (m >= LEAST_ROWS * threads)
+        multiply_by_rows(&product, threads);
+    else
+        return false;
     return true;
 }

@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* 0 below −87.7; a NaN stays one, as it is the second operand of each comparison. */
-static inline float vector_exp(float x) {
-    const float low = 88.0f < x ? 88.0f : x, clipped = -88.0f > low ? -88.0f : low;
+/* For x ≤ 88; 0 below −87.7. A NaN stays one, as it is the second operand of the comparison. */
+static inline float vector_exp_below(float x) {
+    const float clipped = -88.0f > x ? -88.0f : x;
     const float n = rintf(clipped * 1.44269504f);
     const float r = fmaf(n, -1.42860677e-6f, fmaf(n, -0.693145752f, clipped));
     float y = 1.395604449e-03f;
@@ -24,6 +24,10 @@ static inline float vector_exp(float x) {
     float scale;
     memcpy(&scale, &bits, sizeof scale);
     return y * scale;
+}
+
+static inline float vector_exp(float x) {
+    return vector_exp_below(88.0f < x ? 88.0f : x);
 }
 
 /* 2^x for −126 ≤ x ≤ 126. */
