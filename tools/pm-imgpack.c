@@ -191,7 +191,7 @@ static bool pack(const Catalogue *catalogue, const ImageSource *source, Error *e
 }
 
 static bool pack_folder(const Catalogue *catalogue, Error *error) {
-    ImageFolder *folder = image_folder_open(arguments.images, error);
+    ImageFolder *folder = image_folder_open(arguments.images, catalogue->names, error);
     const ImageSource source = folder ? image_folder_source(folder) : (ImageSource){0};
     const bool fine = folder && pack(catalogue, &source, error);
     image_folder_close(folder);
@@ -199,7 +199,7 @@ static bool pack_folder(const Catalogue *catalogue, Error *error) {
 }
 
 static bool pack_list(const Catalogue *catalogue, Error *error) {
-    ImageList *list = image_list_open(arguments.list, error);
+    ImageList *list = image_list_open(arguments.list, catalogue->names, error);
     const ImageSource source = list ? image_list_source(list) : (ImageSource){0};
     const bool fine = list && pack(catalogue, &source, error);
     image_list_close(list);

@@ -92,17 +92,16 @@ static uint32_t hash_name(const NameTable *table, const char *name, size_t size)
     return (uint32_t)XXH3_64bits_withSeed(name, size, table->seed);
 }
 
-/* Moves the slots of the first `names` names into `slot_count` new ones. */
-static void move_slots(NameTable *table, size_t slot_count, size_t names) {
+static void double_slots(NameTable *table) {
     Slot *before = table->slots;
     const size_t count = table->slot_count;
-    table->slot_count = slot_count;
-    table->slots = memory_need(slot_count, sizeof *table->slots);
+    table->slot_count *= 2;
+    table->slots = memory_need(table->slot_count, sizeof *table->slots);
     for (size_t i = 0; i < count; i++) {
-        if (!before[i].next || before[i].next > names) continue;
-        size_t at = before[i].hash & (slot_count - 1);
+        if (!before[i].next) continue;
+        size_t at = before[i].hash & (table->slot_count - 1);
         while (table->slots[at].next)
-            at = (at + 1) & (slot_count - 1);
+            at = (at + 1) & (table->slot_count - 1);
         table->slots[at] = before[i];
     }
     free(before);
@@ -148,13 +147,30 @@ size_t name_table_add(NameTable *table, const char *name, size_t size, bool *add
     }
     pack_name(table, name, size);
     *slot = (Slot){(uint32_t)++table->count, hash};
-    if (table->count > table->slot_count / 4 * 3) move_slots(table, 2 * table->slot_count, table->count);
+    if (table->count > table->slot_count / 4 * 3) double_slots(table);
     return table->count - 1;
 }
 
+/* Frees a slot: what would not be found behind the gap moves into it. */
+static void free_slot(NameTable *table, Slot *slot) {
+    const size_t mask = table->slot_count - 1;
+    size_t gap = (size_t)(slot - table->slots);
+    for (size_t at = (gap + 1) & mask; table->slots[at].next; at = (at + 1) & mask) {
+        const size_t begin = table->slots[at].hash & mask; /* of its probing */
+        if (((at - begin) & mask) < ((at - gap) & mask)) continue;
+        table->slots[gap] = table->slots[at];
+        gap = at;
+    }
+    table->slots[gap] = (Slot){0};
+}
+
 void name_table_cut(NameTable *table, size_t count) {
-    move_slots(table, table->slot_count, count);
-    table->count = count;
+    while (table->count > count) {
+        size_t size;
+        const char *name = name_table_name(table, table->count - 1, &size);
+        free_slot(table, find_slot(table, name, size, hash_name(table, name, size)));
+        table->count--;
+    }
 }
 
 size_t name_table_find(const NameTable *table, const char *name, size_t size) {

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "data/image_file.h"
 #include "data/image_names.h"
+#include "data/item_numbers.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,8 +18,8 @@ typedef struct Files {
 
 struct ImageFolder {
     char *path;
-    NameTable *items; /* names of files without their extensions */
-    Files *files;     /* of each */
+    ItemNumbers items; /* by the names of files without their extensions */
+    Files *files;      /* of each */
     size_t capacity;
 };
 
@@ -27,8 +28,8 @@ struct ImageFolder {
 static void add_file(ImageFolder *folder, const char *within, const char *name) {
     const size_t size = image_stem_size(name);
     if (!size) return;
-    bool added;
-    const size_t number = name_table_add(folder->items, name, size, &added);
+    size_t number;
+    const bool added = item_numbers_add(&folder->items, name, size, &number);
     folder->files = memory_grow(folder->files, &folder->capacity, number + 1, sizeof *folder->files);
     Files *files = &folder->files[number];
     if (added) *files = (Files){0};
@@ -81,30 +82,32 @@ static bool add_files(ImageFolder *folder, const char *within, int depth, Error 
     return fine;
 }
 
-ImageFolder *image_folder_open(const char *path, Error *error) {
+ImageFolder *image_folder_open(const char *path, NameTable *names, Error *error) {
     ImageFolder *folder = memory_need(1, sizeof *folder);
     folder->path = memory_copy_text(path, strlen(path));
-    folder->items = name_table_create();
-    if (add_files(folder, "", 0, error)) return folder;
+    folder->items = item_numbers_start(names);
+    const bool fine = add_files(folder, "", 0, error);
+    item_numbers_cut(&folder->items);
+    if (fine) return folder;
     image_folder_close(folder);
     return NULL;
 }
 
 void image_folder_close(ImageFolder *folder) {
     if (!folder) return;
-    for (size_t i = 0; i < name_table_count(folder->items); i++) {
+    for (size_t i = 0; i < folder->items.count; i++) {
         free(folder->files[i].first);
         free(folder->files[i].second);
     }
     free(folder->files);
-    name_table_destroy(folder->items);
+    item_numbers_free(&folder->items);
     free(folder->path);
     free(folder);
 }
 
 static int find(const void *context, const char *item, size_t size, Error *error) {
     const ImageFolder *folder = context;
-    const size_t number = name_table_find(folder->items, item, size);
+    const size_t number = item_numbers_find_name(&folder->items, item, size);
     if (number == SIZE_MAX) return 0;
     const Files *files = &folder->files[number];
     if (!files->second) return 1;
@@ -116,8 +119,8 @@ static int find(const void *context, const char *item, size_t size, Error *error
 static bool load(const void *context, const char *item, size_t size, const ImageSink *sink, Error *warning,
                  Error *error) {
     const ImageFolder *folder = context;
-    char *path =
-        memory_format("%s/%s", folder->path, folder->files[name_table_find(folder->items, item, size)].first);
+    const Files *files = &folder->files[item_numbers_find_name(&folder->items, item, size)];
+    char *path = memory_format("%s/%s", folder->path, files->first);
     const bool fine = image_file_decode(path, sink, warning, error);
     free(path);
     return fine;
@@ -127,12 +130,12 @@ static bool load(const void *context, const char *item, size_t size, const Image
  * characters in another normalization. */
 static bool hint(const void *context, const char *item, size_t size, Error *text) {
     const ImageFolder *folder = context;
-    for (size_t i = 0; i < name_table_count(folder->items); i++) {
-        size_t other_size;
-        const char *other = name_table_name(folder->items, i, &other_size);
-        const char *how = image_names_differ(item, size, other, other_size);
+    for (size_t i = 0; i < folder->items.count; i++) {
+        const char *file = folder->files[i].first, *slash = strrchr(file, '/');
+        const char *other = slash ? slash + 1 : file;
+        const char *how = image_names_differ(item, size, other, image_stem_size(other));
         if (!how) continue;
-        error_set(text, "there is %s/%s: %s", folder->path, folder->files[i].first, how);
+        error_set(text, "there is %s/%s: %s", folder->path, file, how);
         return true;
     }
     return false;

@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "data/image_file.h"
+#include "data/item_numbers.h"
 #include "data/lines.h"
 
 #include <inttypes.h>
@@ -9,19 +10,19 @@
 
 struct ImageList {
     char *name;
-    NameTable *items;
+    ItemNumbers items;
     char **paths; /* of each */
     size_t capacity;
 };
 
 static bool add_line(ImageList *list, const Line *line, Error *error) {
     const char *tab = memchr(line->bytes, '\t', line->size);
-    bool added;
+    size_t number;
     if (!tab || tab == line->bytes || !tab[1] ||
         strlen(tab + 1) != (size_t)(line->bytes + line->size - tab - 1))
         return error_set(error, "a line is: item TAB path of its image");
-    const size_t number = name_table_add(list->items, line->bytes, (size_t)(tab - line->bytes), &added);
-    if (!added) return error_set(error, "item %s stands twice", name_table_name(list->items, number, NULL));
+    if (!item_numbers_add(&list->items, line->bytes, (size_t)(tab - line->bytes), &number))
+        return error_set(error, "item %s stands twice", item_numbers_name(&list->items, number));
     list->paths = memory_grow(list->paths, &list->capacity, number + 1, sizeof *list->paths);
     list->paths[number] = memory_copy_text(tab + 1, strlen(tab + 1));
     return true;
@@ -36,14 +37,15 @@ static bool read_list(ImageList *list, LineReader *reader, Error *error) {
     return status == 0;
 }
 
-ImageList *image_list_open(const char *path, Error *error) {
+ImageList *image_list_open(const char *path, NameTable *names, Error *error) {
     LineReader *reader = line_reader_open(path, error);
     if (!reader) return NULL;
     ImageList *list = memory_need(1, sizeof *list);
     const char *name = line_reader_name(reader);
     list->name = memory_copy_text(name, strlen(name));
-    list->items = name_table_create();
+    list->items = item_numbers_start(names);
     const bool fine = read_list(list, reader, error);
+    item_numbers_cut(&list->items);
     line_reader_close(reader);
     if (fine) return list;
     image_list_close(list);
@@ -52,9 +54,9 @@ ImageList *image_list_open(const char *path, Error *error) {
 
 void image_list_close(ImageList *list) {
     if (!list) return;
-    for (size_t i = 0; list->paths && i < name_table_count(list->items); i++)
+    for (size_t i = 0; list->paths && i < list->items.count; i++)
         free(list->paths[i]);
-    name_table_destroy(list->items);
+    item_numbers_free(&list->items);
     free(list->paths);
     free(list->name);
     free(list);
@@ -62,13 +64,14 @@ void image_list_close(ImageList *list) {
 
 static int find(const void *context, const char *item, size_t size, Error *error) {
     (void)error;
-    return name_table_find(((const ImageList *)context)->items, item, size) != SIZE_MAX;
+    return item_numbers_find_name(&((const ImageList *)context)->items, item, size) != SIZE_MAX;
 }
 
 static bool load(const void *context, const char *item, size_t size, const ImageSink *sink, Error *warning,
                  Error *error) {
     const ImageList *list = context;
-    return image_file_decode(list->paths[name_table_find(list->items, item, size)], sink, warning, error);
+    return image_file_decode(list->paths[item_numbers_find_name(&list->items, item, size)], sink, warning,
+                             error);
 }
 
 ImageSource image_list_source(const ImageList *list) {

@@ -6,8 +6,10 @@
 
 typedef struct ImageList ImageList;
 
-/* "-" is standard input. A path is relative to the working folder. An item that stands twice is an error. */
-ImageList *image_list_open(const char *path, Error *error);
+/* "-" is standard input. A path is relative to the working folder. An item that stands twice is an error.
+ * `names` are those of the items that will be asked for: they stay the caller's, outlive the list and are not
+ * altered meanwhile. */
+ImageList *image_list_open(const char *path, NameTable *names, Error *error);
 void image_list_close(ImageList *list);
 
 /* The files as a source; it lives as long as the list. */

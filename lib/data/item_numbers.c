@@ -47,9 +47,19 @@ void item_numbers_forget(ItemNumbers *numbers) {
         numbers->items[i] = 0;
 }
 
+void item_numbers_cut(ItemNumbers *numbers) {
+    if (numbers->is_own) return;
+    name_table_cut(numbers->names, numbers->before);
+    numbers->named = numbers->before;
+}
+
 size_t item_numbers_find(const ItemNumbers *numbers, size_t name) {
     if (!numbers->items) return name < numbers->count ? name : SIZE_MAX;
     return name < numbers->named ? (size_t)numbers->items[name] - 1 : SIZE_MAX; /* 0 − 1 is SIZE_MAX */
+}
+
+size_t item_numbers_find_name(const ItemNumbers *numbers, const char *name, size_t size) {
+    return item_numbers_find(numbers, name_table_find(numbers->names, name, size));
 }
 
 uint32_t *item_numbers_names(const ItemNumbers *numbers) {

@@ -24,8 +24,15 @@ bool item_numbers_add(ItemNumbers *numbers, const char *name, size_t size, size_
 /* As if nothing had been added. Other stores must not have been begun meanwhile. */
 void item_numbers_forget(ItemNumbers *numbers);
 
+/* Takes the names that are new with this store out of a shared table, where nobody asks for them; the items
+ * stay. Other stores must not have been begun meanwhile. */
+void item_numbers_cut(ItemNumbers *numbers);
+
 /* The item whose name has this number in the table, or SIZE_MAX. */
 size_t item_numbers_find(const ItemNumbers *numbers, size_t name);
+
+/* The item of this name, or SIZE_MAX. */
+size_t item_numbers_find_name(const ItemNumbers *numbers, const char *name, size_t size);
 
 /* [count]: the number of each item's name in the table, to be freed. */
 uint32_t *item_numbers_names(const ItemNumbers *numbers);

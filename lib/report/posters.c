@@ -24,7 +24,7 @@ Posters *posters_open(const char *path, Error *error) {
     if (image_store_is_one(path)) {
         posters->store = image_store_open(path, error);
     } else {
-        posters->folder = image_folder_open(path, error);
+        posters->folder = image_folder_open(path, NULL, error);
         if (posters->folder) posters->source = image_folder_source(posters->folder);
     }
     if (posters->store || posters->folder) {

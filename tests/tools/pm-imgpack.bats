@@ -254,6 +254,9 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     run pm-imgpack --list list.tsv --items items.tsv -o no.lmdb
     [ "$status" -eq 1 ]
     [ "$output" = "pm-imgpack: list.tsv:2: item one stands twice" ]
+    printf 'two\timages/two.PNG\nelse\tx\none\timages/one.jpg\nelse\ty\n' > list.tsv # not in items.tsv
+    run pm-imgpack --list list.tsv --items items.tsv -o no.lmdb
+    [ "$output" = "pm-imgpack: list.tsv:4: item else stands twice" ]
     echo 'one images/one.jpg' > list.tsv
     run pm-imgpack --list list.tsv --items items.tsv -o no.lmdb
     [ "$output" = "pm-imgpack: list.tsv:1: a line is: item TAB path of its image" ]

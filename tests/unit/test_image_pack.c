@@ -59,7 +59,7 @@ static bool pack_silently(ImagePack *pack, const ImageSource *source, const Name
 }
 
 static bool pack_into(const char *path, ImagePack *pack, const NameTable *table, Error *error) {
-    ImageFolder *folder = image_folder_open(golden(), error);
+    ImageFolder *folder = image_folder_open(golden(), NULL, error);
     CHECK(folder, "%s", error->message);
     if (!folder) return false;
     const ImageSource source = image_folder_source(folder);
