@@ -9,11 +9,12 @@
  * when reducing, weights with FRACTION bits, a horizontal pass into rounded bytes, then a vertical
  * one. */
 
-enum { FRACTION = 32 - 8 - 2, HALF = 1 << (FRACTION - 1), CHUNK = 64, CHUNK_LANES = CHUNK / 8 };
+enum { FRACTION = 32 - 8 - 2, HALF = 1 << (FRACTION - 1), CHUNK = 64, STRIPE = 16 };
 
 typedef int32_t Lanes __attribute__((vector_size(32))); /* two pixels */
 typedef int32_t Pixel __attribute__((vector_size(16)));
-typedef uint8_t PixelBytes __attribute__((vector_size(4)));
+typedef int32_t Stripe __attribute__((vector_size(4 * STRIPE)));
+typedef uint8_t StripeBytes __attribute__((vector_size(STRIPE)));
 
 /* One pass from `inputs` to `outputs`, of which the resizer's size are made, from number `offset` on. Output
  * i is the sum over the inputs first[i] … last[i] − 1; weights are [size, taps], zero behind the last. */
@@ -32,9 +33,9 @@ struct ImageResizer {
     size_t pairs, lanes_capacity;
     int32_t *wide; /* the row that came, [width + 2 pairs, 4]: bytes widen faster all at once */
     size_t wide_capacity;
-    uint8_t *line; /* the row after the horizontal pass */
-    int32_t *ring; /* the last vertical.taps of them, widened: [taps, stride] */
-    size_t ring_capacity, stride;
+    int32_t *line;                  /* the row after the horizontal pass: [stride] */
+    int32_t *ring;                  /* the last vertical.taps of them: [taps, stride] */
+    size_t ring_capacity, stride;   /* with room for the last pixel's fourth */
     bool keeps_width, keeps_height; /* there is no pass */
     uint32_t rows, done;            /* rows that came; rows of the result that are finished */
     uint8_t *pixels;
@@ -45,8 +46,8 @@ ImageResizer *image_resizer_create(uint32_t size, const ImageRecipe *recipe) {
     resizer->size = size;
     resizer->shortest_edge = recipe->shortest_edge;
     resizer->horizontal.bicubic = resizer->vertical.bicubic = recipe->bicubic;
-    resizer->stride = (3 * (size_t)size + CHUNK - 1) / CHUNK * CHUNK;
-    resizer->line = memory_need(resizer->stride, 1);
+    resizer->stride = (3 * (size_t)size + CHUNK) / CHUNK * CHUNK;
+    resizer->line = memory_need(resizer->stride, sizeof *resizer->line);
     for (int i = 0; i < 2; i++) {
         Filter *filter = i ? &resizer->vertical : &resizer->horizontal;
         filter->first = memory_need(size, sizeof *filter->first);
@@ -202,9 +203,12 @@ static bool begin_image(void *context, uint32_t width, uint32_t height, Error *e
     resizer->keeps_height = height == high && height == resizer->size;
     if (!resizer->keeps_width && !horizontal_set(resizer, width, wide, error)) return false;
     if (resizer->keeps_height) return true;
-    return filter_set(&resizer->vertical, height, high, resizer->size, error) &&
-           take_aligned((void **)&resizer->ring, &resizer->ring_capacity,
-                        resizer->vertical.taps * resizer->stride, sizeof *resizer->ring, error);
+    if (!filter_set(&resizer->vertical, height, high, resizer->size, error)) return false;
+    const size_t values = resizer->vertical.taps * resizer->stride;
+    if (!take_aligned((void **)&resizer->ring, &resizer->ring_capacity, values, sizeof *resizer->ring, error))
+        return false;
+    memset(resizer->ring, 0, values * sizeof *resizer->ring);
+    return true;
 }
 
 static uint8_t *result_row(const ImageResizer *resizer, uint32_t row) {
@@ -216,35 +220,42 @@ static void widen(const uint8_t *bytes, int32_t *wide, size_t count) {
         wide[i] = bytes[i];
 }
 
-/* An output as bytes, the fourth without meaning. */
-static inline PixelBytes horizontal_pixel(const int32_t *source, const Lanes *weights, size_t pairs) {
+static void round_values(int32_t *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const int32_t value = values[i] >> FRACTION, low = value > 0 ? value : 0;
+        values[i] = low < 255 ? low : 255;
+    }
+}
+
+static void narrow(const int32_t *values, uint8_t *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)values[i];
+}
+
+/* The sums of an output, the fourth without meaning. */
+static inline Pixel horizontal_pixel(const int32_t *source, const Lanes *weights, size_t pairs) {
     Lanes sum = {HALF, HALF, HALF, HALF};
     for (size_t pair = 0; pair < pairs; pair++) {
         Lanes pixels;
         memcpy(&pixels, source + 2 * IMAGE_PIXEL * pair, sizeof pixels);
         sum += pixels * weights[pair];
     }
-    const Pixel high = __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
-    const Pixel value = (__builtin_shufflevector(sum, sum, 0, 1, 2, 3) + high) >> FRACTION;
-    const Pixel over = value > 255, under = value < 0;
-    return __builtin_convertvector((value & ~over & ~under) | (over & 255), PixelBytes);
+    return __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
 }
 
-static inline void horizontal_row(const ImageResizer *resizer, uint8_t *target, size_t pairs) {
+static inline void horizontal_row(const ImageResizer *resizer, int32_t *target, size_t pairs) {
     const int32_t *wide = resizer->wide;
     const uint32_t *first = resizer->horizontal.first;
     const Lanes *weights = resizer->lanes;
-    const size_t last = resizer->size - 1;
-    for (size_t i = 0; i < last; i++, target += 3, weights += pairs) {
-        const PixelBytes bytes = horizontal_pixel(wide + IMAGE_PIXEL * (size_t)first[i], weights, pairs);
-        memcpy(target, &bytes, 4); /* the next pixel overwrites the fourth */
+    for (size_t i = 0; i < resizer->size; i++, weights += pairs) {
+        const Pixel sums = horizontal_pixel(wide + IMAGE_PIXEL * (size_t)first[i], weights, pairs);
+        memcpy(target + 3 * i, &sums, sizeof sums); /* the next pixel overwrites the fourth */
     }
-    const PixelBytes bytes = horizontal_pixel(wide + IMAGE_PIXEL * (size_t)first[last], weights, pairs);
-    memcpy(target, &bytes, 3);
+    round_values(target, 3 * (size_t)resizer->size + 1);
 }
 
 /* The short windows are those of enlarging and of reducing to a half; their loops are unrolled. */
-static void horizontal_pass(const ImageResizer *resizer, const uint8_t *pixels, uint8_t *target) {
+static void horizontal_pass(const ImageResizer *resizer, const uint8_t *pixels, int32_t *target) {
     widen(pixels, resizer->wide, IMAGE_PIXEL * (size_t)resizer->width);
     switch (resizer->pairs) {
     case 1:
@@ -261,13 +272,16 @@ static void horizontal_pass(const ImageResizer *resizer, const uint8_t *pixels, 
     }
 }
 
-static void drop_fourth(const uint8_t *pixels, uint8_t *target, size_t width) {
+static void drop_fourth(const uint8_t *pixels, int32_t *target, size_t width) {
     for (size_t x = 0; x < width; x++)
-        memcpy(target + 3 * x, pixels + IMAGE_PIXEL * x, 3);
+        for (size_t channel = 0; channel < 3; channel++)
+            target[3 * x + channel] = pixels[IMAGE_PIXEL * x + channel];
 }
 
-static inline uint8_t clip(int32_t value) {
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+/* To values whose lowest byte is right: all bits where they were more than 255, none where less than 0. */
+static inline Stripe round_stripe(Stripe sums) {
+    const Stripe values = sums >> FRACTION;
+    return (values & ~(values >> 31)) | ((255 - values) >> 31);
 }
 
 /* CHUNK values of a row of the result: sums stay in registers while the rows of the ring pass by. */
@@ -276,19 +290,19 @@ static void vertical_chunk(const Filter *filter, uint32_t i, const int32_t *ring
     const uint32_t first = filter->first[i], count = filter->last[i] - first;
     const int32_t *weights = filter->weights + (size_t)i * filter->taps;
     uint32_t slot = first % filter->taps;
-    Lanes sums[CHUNK_LANES];
-    for (int k = 0; k < CHUNK_LANES; k++)
-        sums[k] = (Lanes){HALF, HALF, HALF, HALF, HALF, HALF, HALF, HALF};
+    Stripe sums[CHUNK / STRIPE];
+    for (int k = 0; k < CHUNK / STRIPE; k++)
+        sums[k] = (Stripe){0} + HALF;
     for (uint32_t y = 0; y < count; y++) {
-        const Lanes *values = (const Lanes *)(ring + slot * stride);
-        for (int k = 0; k < CHUNK_LANES; k++)
+        const Stripe *values = (const Stripe *)(ring + slot * stride);
+        for (int k = 0; k < CHUNK / STRIPE; k++)
             sums[k] += values[k] * weights[y];
         slot = slot + 1 < filter->taps ? slot + 1 : 0;
     }
-    int32_t values[CHUNK];
-    memcpy(values, sums, sizeof values);
-    for (int x = 0; x < CHUNK; x++)
-        target[x] = clip(values[x] >> FRACTION);
+    for (int k = 0; k < CHUNK / STRIPE; k++) {
+        const StripeBytes bytes = __builtin_convertvector(round_stripe(sums[k]), StripeBytes);
+        memcpy(target + STRIPE * k, &bytes, STRIPE);
+    }
 }
 
 static void vertical_pass(const ImageResizer *resizer, uint32_t i) {
@@ -307,13 +321,16 @@ static void take_row(void *context, const uint8_t *pixels) {
     const Filter *vertical = &resizer->vertical;
     const uint32_t number = resizer->rows++;
     const bool is_last_pass = resizer->keeps_height;
-    uint8_t *target = is_last_pass ? result_row(resizer, number) : resizer->line;
+    int32_t *target =
+        is_last_pass ? resizer->line : resizer->ring + number % vertical->taps * resizer->stride;
     if (resizer->keeps_width)
         drop_fourth(pixels, target, resizer->width);
     else
         horizontal_pass(resizer, pixels, target);
-    if (is_last_pass) return;
-    widen(target, resizer->ring + number % vertical->taps * resizer->stride, resizer->stride);
+    if (is_last_pass) {
+        narrow(target, result_row(resizer, number), 3 * (size_t)resizer->size);
+        return;
+    }
     while (resizer->done < resizer->size && vertical->last[resizer->done] <= resizer->rows)
         vertical_pass(resizer, resizer->done++);
 }
