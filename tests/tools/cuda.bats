@@ -108,6 +108,8 @@ END
     mkdir -p out/bin
     cp "$(command -v pm-encode-text)" out/bin
     refuses 'no plug-in pm-cuda.so' -- out/bin/pm-encode-text --device cuda:1 --encoder text-encoder.pmt tokens.pmt
+    PM_CUDA_CAPABILITY=7.5 refuses 'card 0 has compute capability 7.5' '8.0' -- \
+        pm-encode-text --device cuda-on-host --encoder text-encoder.pmt -o out.pmt tokens.pmt
 }
 
 @test "where the card's memory ends, it is said what was asked for and what takes less, and nothing is left" {

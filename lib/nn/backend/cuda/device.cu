@@ -48,6 +48,21 @@ static bool find_card(int number, char *message, size_t size) {
     return false;
 }
 
+/* The oldest that the plug-in holds code for. */
+enum { OLDEST_MAJOR = 8 };
+
+static bool is_new_enough(int number, char *message, size_t size) {
+    int major, minor;
+    device_check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, number),
+                 "cudaDeviceGetAttribute");
+    device_check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, number),
+                 "cudaDeviceGetAttribute");
+    if (major >= OLDEST_MAJOR) return true;
+    snprintf(message, size, "card %d has compute capability %d.%d, and %d.0 (cards since 2020) is needed",
+             number, major, minor, OLDEST_MAJOR);
+    return false;
+}
+
 /* Freed memory stays with the program, so that what is taken again costs nothing. */
 static void keep_freed_memory(int number) {
     cudaMemPool_t pool;
@@ -61,7 +76,7 @@ bool device_open(int number, void (*give_up)(const char *message), char *message
     int processors;
     device.give_up = give_up;
     if (device.blocks) return true;
-    if (!find_card(number, message, size)) return false;
+    if (!find_card(number, message, size) || !is_new_enough(number, message, size)) return false;
     device_check(cudaSetDevice(number), "cudaSetDevice");
     device_check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, number),
                  "cudaDeviceGetAttribute");

@@ -117,7 +117,11 @@ enum cudaError_t {
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
+enum cudaDeviceAttr {
+    cudaDevAttrMultiProcessorCount = 16,
+    cudaDevAttrComputeCapabilityMajor = 75,
+    cudaDevAttrComputeCapabilityMinor = 76
+};
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
 typedef struct CudaOnHostStream *cudaStream_t;
 typedef struct CudaOnHostEvent *cudaEvent_t;
@@ -235,8 +239,15 @@ static inline cudaError_t cudaSetDevice(int device) {
     return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
 }
 
-static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
-    *value = 2;
+/* Its compute capability is that of the environment variable PM_CUDA_CAPABILITY, or 8.0. */
+static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr what, int) {
+    const char *capability = getenv("PM_CUDA_CAPABILITY");
+    if (what == cudaDevAttrMultiProcessorCount)
+        *value = 2;
+    else if (what == cudaDevAttrComputeCapabilityMajor)
+        *value = capability ? atoi(capability) : 8;
+    else
+        *value = capability && strchr(capability, '.') ? atoi(strchr(capability, '.') + 1) : 0;
     return cudaSuccess;
 }
 
