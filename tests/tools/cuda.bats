@@ -140,6 +140,24 @@ END
     done
 }
 
+@test "what streams do late, and in whatever order events allow, gives the same bytes" {
+    [ "$device" = cuda-on-host ] || skip "a card is late by itself"
+    all() { # NAME: what it makes is called so
+        train --device "$device" --batch-size 6 --dropout 0.1 -o "out-$1.model"
+        pm-train-user -q --device "$device" --users users.tsv --catalog items.tsv --tower id --dim 16 --user-heads 2 \
+            --epochs 2 --batch-size 7 --sparse-updates -o "out-$1.id"
+        pm-encode-text -q --device "$device" --encoder text-encoder.pmt -o "out-$1.text" tokens.pmt
+        pm-encode-image -q --device "$device" --compute bf16 --encoder image-encoder.pmt -o "out-$1.image" images.lmdb
+        pm-eval -q --device "$device" --model model.pmt --items items.pmt --users users.tsv > "out-$1.figures"
+        pm-recommend -q --device "$device" --model model.pmt --items items.pmt --users users.tsv > "out-$1.best"
+    }
+    train -o model.pmt
+    items model.pmt items.pmt
+    all at-once
+    PM_STREAM_SEED=1 all late
+    for kind in model id text image figures best; do cmp "out-at-once.$kind" "out-late.$kind"; done
+}
+
 @test "the log and the model's choice are of the right step, however late a card tells of it" {
     for where in cpu "$device"; do
         train --device "$where" --batch-size 6 --log out-$where.jsonl -o out-model.pmt

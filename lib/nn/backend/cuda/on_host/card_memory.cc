@@ -21,7 +21,9 @@ void *card_memory_take(size_t bytes) {
 }
 
 void card_memory_release(void *memory) {
-    used -= malloc_usable_size(memory);
+    const size_t bytes = malloc_usable_size(memory);
+    used -= bytes;
+    memset(memory, 0xff, bytes);
     free(memory);
 }
 

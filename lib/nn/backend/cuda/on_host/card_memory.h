@@ -1,5 +1,5 @@
 /* The memory of the card: as much as the host has, or so many MiB as the environment variable PM_CUDA_MEMORY
- * says. What is new holds NaNs. */
+ * says. What is new, or released, holds NaNs. */
 #ifndef CUDA_ON_HOST_CARD_MEMORY_H
 #define CUDA_ON_HOST_CARD_MEMORY_H
 

@@ -115,11 +115,32 @@ static blasint size_of(uint64_t size) {
     return static_cast<blasint>(size);
 }
 
+/* A product as it was when it was queued. */
+struct Product {
+    CublasOnHostDescription description;
+    CublasOnHostLayout a_layout, b_layout, d_layout;
+    float alpha, beta;
+    const void *a, *b;
+    float *d;
+};
+
+static void compute(const Product &product) {
+    const bool a_turned = product.description.a == CUBLAS_OP_T,
+               b_turned = product.description.b == CUBLAS_OP_T;
+    const CublasOnHostLayout &a = product.a_layout, &b = product.b_layout, &d = product.d_layout;
+    std::vector<float> a_copy, b_copy;
+    cblas_sgemm(CblasColMajor, a_turned ? CblasTrans : CblasNoTrans, b_turned ? CblasTrans : CblasNoTrans,
+                size_of(d.rows), size_of(d.columns), size_of(a_turned ? a.rows : a.columns), product.alpha,
+                in_f32(product.a, &a, a_copy), static_cast<blasint>(a.stride), in_f32(product.b, &b, b_copy),
+                static_cast<blasint>(b.stride), product.beta, product.d, static_cast<blasint>(d.stride));
+    if (adds_bias(&product.description)) add_bias(product.description.bias, &d, product.d);
+}
+
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void *alpha,
                               const void *a, cublasLtMatrixLayout_t a_layout, const void *b,
                               cublasLtMatrixLayout_t b_layout, const void *beta, const void *c,
                               cublasLtMatrixLayout_t c_layout, void *d, cublasLtMatrixLayout_t d_layout,
-                              const cublasLtMatmulAlgo_t *algorithm, void *, size_t, cudaStream_t) {
+                              const cublasLtMatmulAlgo_t *algorithm, void *, size_t, cudaStream_t stream) {
     const bool a_turned = description->a == CUBLAS_OP_T, b_turned = description->b == CUBLAS_OP_T;
     const uint64_t m = d_layout->rows, n = d_layout->columns,
                    k = a_turned ? a_layout->rows : a_layout->columns;
@@ -139,13 +160,15 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     counts().operations += 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
     counts().product_bytes += size * values + 4 * static_cast<double>(m * n);
     if (counts().dry) return CUBLAS_STATUS_SUCCESS;
-    std::vector<float> a_copy, b_copy;
-    cblas_sgemm(CblasColMajor, a_turned ? CblasTrans : CblasNoTrans, b_turned ? CblasTrans : CblasNoTrans,
-                size_of(m), size_of(n), size_of(k), *static_cast<const float *>(alpha),
-                in_f32(a, a_layout, a_copy), static_cast<blasint>(a_layout->stride),
-                in_f32(b, b_layout, b_copy), static_cast<blasint>(b_layout->stride),
-                *static_cast<const float *>(beta), static_cast<float *>(d),
-                static_cast<blasint>(d_layout->stride));
-    if (algorithm->adds_bias) add_bias(description->bias, d_layout, static_cast<float *>(d));
+    const Product product = {*description,
+                             *a_layout,
+                             *b_layout,
+                             *d_layout,
+                             *static_cast<const float *>(alpha),
+                             *static_cast<const float *>(beta),
+                             a,
+                             b,
+                             static_cast<float *>(d)};
+    stream_queue(stream, [=] { compute(product); });
     return CUBLAS_STATUS_SUCCESS;
 }

@@ -1,17 +1,18 @@
 /* What the backend uses of the CUDA runtime, on the host: the same sources compile with g++ against this
- * header. There is one card, whose memory is the host's and whose streams are in step with it. New memory
- * holds NaNs. */
+ * header. There is one card, whose memory is the host's. New memory holds NaNs. */
 #ifndef CUDA_ON_HOST_RUNTIME_H
 #define CUDA_ON_HOST_RUNTIME_H
 
 #include "card_memory.h"
 #include "counts.h"
 #include "fibers.h"
+#include "streams.h"
 
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <tuple>
 #include <type_traits>
 
 #define __global__
@@ -123,8 +124,6 @@ enum cudaDeviceAttr {
     cudaDevAttrComputeCapabilityMinor = 76
 };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
-typedef struct CudaOnHostStream *cudaStream_t;
-typedef struct CudaOnHostEvent *cudaEvent_t;
 typedef struct CudaOnHostPool *cudaMemPool_t;
 
 static inline const char *cudaGetErrorString(cudaError_t error) {
@@ -147,12 +146,16 @@ static inline cudaError_t cudaFree(void *memory) {
     return cudaSuccess;
 }
 
+/* Memory that is still to be released may be needed. */
 static inline cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t) {
+    if (cudaMalloc(memory, bytes) == cudaSuccess) return cudaSuccess;
+    streams_finish();
     return cudaMalloc(memory, bytes);
 }
 
-static inline cudaError_t cudaFreeAsync(void *memory, cudaStream_t) {
-    return cudaFree(memory);
+static inline cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream) {
+    stream_queue(stream, [=] { card_memory_release(memory); });
+    return cudaSuccess;
 }
 
 static inline cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
@@ -180,53 +183,58 @@ static inline cudaError_t cudaFreeHost(void *memory) {
 }
 
 static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
-                                          cudaStream_t) {
+                                          cudaStream_t stream) {
     Transfers &transfers = kind == cudaMemcpyHostToDevice   ? counts().up
                            : kind == cudaMemcpyDeviceToHost ? counts().down
                                                             : counts().within;
     transfers.calls++;
     transfers.bytes += bytes;
-    if (bytes) memmove(to, from, bytes);
+    if (bytes) stream_queue(stream, [=] { memmove(to, from, bytes); });
     return cudaSuccess;
 }
 
 static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
-    *stream = nullptr;
+    *stream = stream_create();
     return cudaSuccess;
 }
 
-static inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+static inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     counts().waits++;
+    stream_finish(stream);
     return cudaSuccess;
 }
 
-static inline cudaError_t cudaStreamQuery(cudaStream_t) {
-    return cudaSuccess;
+static inline cudaError_t cudaStreamQuery(cudaStream_t stream) {
+    return stream_is_done(stream) ? cudaSuccess : cudaErrorNotReady;
 }
 
-static inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+static inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    stream_wait(stream, event);
     return cudaSuccess;
 }
 
 static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
-    *event = nullptr;
+    *event = event_create();
     return cudaSuccess;
 }
 
-static inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+static inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    event_record(event, stream);
     return cudaSuccess;
 }
 
-static inline cudaError_t cudaEventDestroy(cudaEvent_t) {
+static inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    event_destroy(event);
     return cudaSuccess;
 }
 
-static inline cudaError_t cudaEventQuery(cudaEvent_t) {
-    return cudaSuccess;
+static inline cudaError_t cudaEventQuery(cudaEvent_t event) {
+    return event_is_done(event) ? cudaSuccess : cudaErrorNotReady;
 }
 
-static inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+static inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     counts().waits++;
+    event_finish(event);
     return cudaSuccess;
 }
 
@@ -264,10 +272,13 @@ static inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, v
                                              Arguments &&...arguments) {
     counts().launches++;
     if (counts().dry) return cudaSuccess;
-    auto body = [&] { kernel(arguments...); };
-    fibers_run(
-        config->gridDim, config->blockDim, config->dynamicSmemBytes,
-        [](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body);
+    const std::tuple<Parameters...> values(arguments...);
+    stream_queue(config->stream, [=, launched = *config] {
+        auto body = [&] { std::apply(kernel, values); };
+        fibers_run(
+            launched.gridDim, launched.blockDim, launched.dynamicSmemBytes,
+            [](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body);
+    });
     return cudaSuccess;
 }
 
