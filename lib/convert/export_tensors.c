@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/name_table.h"
+#include "core/utf8.h"
 #include "stream/reader.h"
 
 #include <inttypes.h>
@@ -25,8 +26,9 @@ static bool survey_record(TensorExport *export, const Record *record, Error *err
     record_where(record, where);
     if (!tensor) return error_set(error, "%s: no tensor 'value'", where);
     if (!added) return error_set(error, "%s: a tensor of this name came before", where);
-    if (strlen(record->key) != record->key_size)
-        return error_set(error, "%s: a name with a NUL in it", where);
+    if (strlen(record->key) != record->key_size ||
+        utf8_valid_prefix(record->key, record->key_size) != record->key_size)
+        return error_set(error, "%s: a name with a NUL or that is no UTF-8, which no array has", where);
     export->arrays = memory_grow(export->arrays, &export->capacity, number + 1, sizeof *export->arrays);
     OutputArray *array = &export->arrays[number];
     const bool widen = export->widen_bf16 && tensor->dtype == DTYPE_BF16;

@@ -121,9 +121,10 @@ static bool put_lists(Job *job, Block *block, Error *error) {
         const char *user = behaviours_user_name(block->behaviours, block->first + i, &size);
         if (top->bad)
             return error_set(error,
-                             "user \"%s\": the score of item \"%s\" is not finite; was the model trained to "
-                             "the end?",
-                             user, name_table_name(job->lists.names, top->bad - 1, NULL));
+                             "%s over %s: user \"%s\": the score of item \"%s\" is not finite; was the model "
+                             "trained to the end?",
+                             job->ranker.files.model, job->ranker.files.items, user,
+                             name_table_name(job->lists.names, top->bad - 1, NULL));
         top_k_sort(top);
         if (!item_lists_put(&job->lists, user, size, top, error))
             return error_prefix(error, "%s: ", block->behaviours->source);

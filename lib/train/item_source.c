@@ -30,6 +30,15 @@ static size_t join_stores(ItemSource *source) {
     return kept;
 }
 
+/* No store is empty, so it takes two of them to have no item in common. */
+static bool refuse_stores(FeatureStore *const stores[SOURCES], Error *error) {
+    const char *names[SOURCES] = {""};
+    for (size_t s = 0, count = 0; s < SOURCES; s++)
+        if (stores[s]) names[count++] = stores[s]->name;
+    return error_set(error, "%s and %s have no item in common; were they made from the same items.tsv?",
+                     names[0], names[1]);
+}
+
 bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES], const NameTable *names,
                         Error *error) {
     const FeatureStore *image = stores[SOURCE_IMAGE];
@@ -38,7 +47,7 @@ bool item_source_create(ItemSource *source, FeatureStore *const stores[SOURCES],
     if (image && image->kind == FEATURE_HIDDEN) source->image_tokens = feature_store_rows(image, 0);
     if (join_stores(source)) return true;
     item_source_free(source);
-    return error_set(error, "the streams have no item in common; were they made from the same items.tsv?");
+    return refuse_stores(stores, error);
 }
 
 void item_source_free(ItemSource *source) {

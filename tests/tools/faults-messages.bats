@@ -1,6 +1,7 @@
 # What is said about input of any kind stays on its line.
 
 load faults
+load python
 
 setup_file() { faults_data; }
 setup() { clear_outputs; }
@@ -46,6 +47,22 @@ plain() {
     grep -qF 'item "ä\xfe" is none' messages
     run pm-imgpack --images images --items out.tsv -o out.lmdb
     [[ "${lines[0]}" == *'item a\xff has no image'* ]]
+}
+
+@test "a tensor whose name is no UTF-8 is exported into no file, and named" {
+    need_python
+    "$python" - "$PROJECT/formats" <<'END'
+import sys; sys.path.insert(0, sys.argv[1])
+import numpy, pmt
+with pmt.Writer("out-model.pmt", pmt.create_header("model")) as writer:
+    writer.write(b"weight", {"value": numpy.zeros(2, "f4")})
+    writer.write(b"bias\xff", {"value": numpy.zeros(2, "f4")})
+END
+    for file in out.safetensors out.npz; do
+        plain pm-export -q out-model.pmt -o $file
+        grep -qF "out-model.pmt: record 2 ('bias\xff'): a name with a NUL or that is no UTF-8" messages
+    done
+    nothing_left out-model.pmt
 }
 
 @test "what is not ASCII stays as it is" {

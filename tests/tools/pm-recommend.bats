@@ -166,7 +166,7 @@ with pmt.Reader("items.pmt") as reader, pmt.Writer("out-large.pmt", reader.heade
     for i, (key, tensors) in enumerate(reader):
         writer.write(key, {"vector": tensors["vector"] * (3e38 if i == 20 else 1)})
 END
-    refuses 'user "ua0001"' 'item "a0021" is not finite' -- recommend --users users.tsv --items out-large.pmt
+    refuses 'model.pmt over out-large.pmt: user "ua0001"' 'item "a0021" is not finite' -- recommend --users users.tsv --items out-large.pmt
 }
 
 @test "item vectors of another model are refused" {
