@@ -251,25 +251,24 @@ static bool fuse_one(Job *job, Modality modality, const Program *program, Error 
 static bool copy_table(Job *job, const Program *program, Error *error) {
     const ParameterSet *set = job->recommender->parameters;
     const size_t dim = (size_t)job->settings.dim;
-    NameTable *names;
-    const Passenger *table = item_table_read(set, dim, &names, error);
+    ItemNumbers items;
+    const Passenger *table = item_table_read(set, dim, NULL, &items, error);
     if (!table) return error_prefix(error, "%s: ", job->request->model);
-    const size_t count = name_table_count(names);
     bool fine = true;
     float *row = memory_need(dim, sizeof *row);
-    for (size_t i = 0; fine && i <= count; i++) { /* row 0 is the padding item's */
+    for (size_t i = 0; fine && i <= items.count; i++) { /* row 0 is the padding item's */
         dtype_to_f32(table->dtype, (const char *)table->data + i * dim * dtype_size(table->dtype), row, dim);
         if (i == 0) {
             fine = open_writer(job, program, row, error);
             continue;
         }
         size_t size;
-        const char *name = name_table_name(names, i - 1, &size);
+        const char *name = name_table_name(items.names, i - 1, &size);
         fine = put_vector(job, name, size, row, error);
         job->done++;
     }
     free(row);
-    name_table_destroy(names);
+    item_numbers_free(&items);
     return fine;
 }
 

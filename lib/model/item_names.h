@@ -3,6 +3,7 @@
 #ifndef MODEL_ITEM_NAMES_H
 #define MODEL_ITEM_NAMES_H
 
+#include "data/item_numbers.h"
 #include "nn/parameters.h"
 
 #define ITEM_NAMES_TENSOR "id_encoder.names"
@@ -13,12 +14,11 @@
 typedef const char *(*ItemName)(const void *context, size_t i, size_t *size);
 void item_names_keep(ParameterSet *set, size_t count, ItemName name, const void *context);
 
-/* The passenger's names in their order; NULL with a message when it is missing, malformed, or holds one
- * twice. */
-NameTable *item_names_read(const ParameterSet *set, Error *error);
-
-/* An ID tower's table among the passengers, float [items + 1, dim], row 0 the padding item's, and its items'
- * names (*names, the caller's); NULL with a message when it is not as it should be. */
-const Passenger *item_table_read(const ParameterSet *set, size_t dim, NameTable **names, Error *error);
+/* An ID tower's table among the passengers, float [items + 1, dim], row 0 the padding item's, and its items,
+ * of row 1 the first: under `names`, which stay the caller's and of which alone they are looked for, or,
+ * where it is NULL, names of their own. `items` is to be given to item_numbers_free; NULL with a message when
+ * table or names are not as they should be. */
+const Passenger *item_table_read(const ParameterSet *set, size_t dim, NameTable *names, ItemNumbers *items,
+                                 Error *error);
 
 #endif

@@ -244,23 +244,21 @@ static bool take_item_rows(const TrainWeights *weights, const TrainInputs *input
     Parameter *table = weights->recommender->item_table;
     const uint32_t count = inputs->behaviours.item_count;
     const size_t dim = table->columns;
-    NameTable *names;
+    ItemNumbers items;
     if (!weights->aside || !parameter_set_passenger(weights->aside, ITEM_TABLE_TENSOR)) return true;
     const char *path = stream_reader_name(weights->init);
-    const Passenger *rows = item_table_read(weights->aside, dim, &names, error);
+    const Passenger *rows = item_table_read(weights->aside, dim, inputs->catalogue.names, &items, error);
     if (!rows) return error_prefix(error, "%s: ", path);
     size_t found = 0;
     for (uint32_t i = 0; i <= count; i++) { /* row 0 is the padding item's in both */
-        size_t size;
-        const char *name = i ? kept_item_name(inputs, i - 1, &size) : NULL;
-        const size_t row = i ? name_table_find(names, name, size) + 1 : 0;
+        const size_t row = i ? item_numbers_find(&items, inputs->behaviours.item_rows[i]) + 1 : 0;
         if (i && !row) continue;
         dtype_to_f32(rows->dtype, (const char *)rows->data + row * dim * dtype_size(rows->dtype),
                      table->value + i * dim, dim);
         found += i > 0;
     }
-    const size_t known = name_table_count(names);
-    name_table_destroy(names);
+    const size_t known = items.count;
+    item_numbers_free(&items);
     log_report("%s: rows of %zu of %" PRIu32 " items taken by name, %" PRIu32 " start afresh, %zu left", path,
                found, count, count - (uint32_t)found, known - found);
     parameter_changed(table);
