@@ -8,8 +8,9 @@
 #include <string.h>
 
 /* The unit of work is a head of a segment, whose small matrices stay in the cache. Units write to places of
- * their own, so that any thread may take any. Kept are the probabilities before dropout, each at the index by
- * which it is dropped. */
+ * their own; each thread takes units that lie side by side, as many as hold its share of all probabilities:
+ * most rows that they read are then still in the cache of the processor that made them. Kept are the
+ * probabilities before dropout, each at the index by which it is dropped. */
 
 /* A thread's small matrices. */
 enum { SCRATCHES = 4 };
@@ -56,6 +57,23 @@ static Unit find_unit(const Attention *attention, size_t number) {
     unit.stride = small_stride(unit.keys);
     unit.index = attention->places[segment] + head * unit.rows * unit.stride;
     return unit;
+}
+
+static size_t threads_for(const Attention *attention) {
+    return attention->segments * attention->heads > 4 ? (size_t)omp_get_max_threads() : 1;
+}
+
+/* Where the units of a thread begin; for a thread behind the last one, where all end. */
+static size_t first_unit(const Attention *attention, size_t thread, size_t threads) {
+    const size_t *places = attention->places;
+    const size_t place = (size_t)((double)attention->place_count * (double)thread / (double)threads);
+    size_t segment = 0;
+    if (thread == 0) return 0;
+    if (thread == threads) return attention->segments * attention->heads;
+    while (segment + 1 < attention->segments && places[segment + 1] <= place)
+        segment++;
+    const size_t of_head = (places[segment + 1] - places[segment]) / attention->heads;
+    return segment * attention->heads + (of_head ? (place - places[segment]) / of_head : 0);
 }
 
 /* row = softmax(scale · row) over its first `count` elements, 0 behind them. Rows of short sequences are a
@@ -227,16 +245,19 @@ static void see_nothing(const Attention *attention, const Unit *unit, Values y) 
 }
 
 static void forward(const Attention *attention, Values y, Arena *arena) {
-    const size_t size = scratch_size(attention), units = attention->segments * attention->heads;
+    const size_t size = scratch_size(attention), threads = threads_for(attention);
     const ArenaMark mark = arena_mark(arena);
     float *scratch = take_scratch(arena, size);
-#pragma omp parallel for schedule(dynamic, 4) if (units > 4)
-    for (size_t number = 0; number < units; number++) {
-        const Unit unit = find_unit(attention, number);
-        if (unit.keys)
-            unit_forward(attention, &unit, y, thread_scratch(scratch, size));
-        else
-            see_nothing(attention, &unit, y);
+#pragma omp parallel for schedule(static) if (threads > 1)
+    for (size_t thread = 0; thread < threads; thread++) {
+        const size_t end = first_unit(attention, thread + 1, threads);
+        for (size_t number = first_unit(attention, thread, threads); number < end; number++) {
+            const Unit unit = find_unit(attention, number);
+            if (unit.keys)
+                unit_forward(attention, &unit, y, thread_scratch(scratch, size));
+            else
+                see_nothing(attention, &unit, y);
+        }
     }
     arena_rewind(arena, mark);
 }
@@ -273,14 +294,17 @@ static void unit_backward(const Attention *attention, const Unit *unit, const fl
 static void backward(const Attention *attention, const float *y, const float *dy,
                      AttentionGradients gradients, Arena *arena) {
     (void)y;
-    const size_t size = scratch_size(attention), units = attention->segments * attention->heads;
+    const size_t size = scratch_size(attention), threads = threads_for(attention);
     const ArenaMark mark = arena_mark(arena);
     float *scratch = take_scratch(arena, size);
-#pragma omp parallel for schedule(dynamic, 4) if (units > 4)
-    for (size_t number = 0; number < units; number++) {
-        const Unit unit = find_unit(attention, number);
-        if (unit.rows && unit.keys)
-            unit_backward(attention, &unit, dy, gradients, thread_scratch(scratch, size));
+#pragma omp parallel for schedule(static) if (threads > 1)
+    for (size_t thread = 0; thread < threads; thread++) {
+        const size_t end = first_unit(attention, thread + 1, threads);
+        for (size_t number = first_unit(attention, thread, threads); number < end; number++) {
+            const Unit unit = find_unit(attention, number);
+            if (unit.rows && unit.keys)
+                unit_backward(attention, &unit, dy, gradients, thread_scratch(scratch, size));
+        }
     }
     arena_rewind(arena, mark);
 }
