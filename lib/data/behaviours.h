@@ -56,9 +56,9 @@ typedef struct Behaviours {
 } Behaviours;
 
 /* Reads `path` ("-" or NULL: standard input). `items` are the item names in the order of items.tsv or of a
- * stream; neither they nor
- * options->left_out are needed afterwards. An unknown item (unless dropped), a user that stands twice, a
- * malformed line, and a file that leaves no user are errors. On failure there is nothing to free. */
+ * stream; neither they nor options->left_out are needed afterwards. An unknown item (unless dropped), a user
+ * that stands twice, a malformed line, and a file that leaves no user are errors. On failure there is nothing
+ * to free. */
 bool behaviours_read(Behaviours *behaviours, const char *path, const NameTable *items,
                      const BehavioursOptions *options, Error *error);
 void behaviours_free(Behaviours *behaviours);
