@@ -281,7 +281,7 @@ static void drop_fourth(const uint8_t *pixels, int32_t *target, size_t width) {
 /* To values whose lowest byte is right: all bits where they were more than 255, none where less than 0. */
 static inline Stripe round_stripe(Stripe sums) {
     const Stripe values = sums >> FRACTION;
-    return (values & ~(values >> 31)) | ((255 - values) >> 31);
+    return (values & (values > 0)) | (values > 255);
 }
 
 /* CHUNK values of a row of the result: sums stay in registers while the rows of the ring pass by. */
