@@ -19,10 +19,15 @@ static void signals_from_outside(sigset_t *set) {
         sigdelset(set, faults[i]);
 }
 
+/* A sanitizer's, which must know of all threads; NULL in other builds. */
+int __interceptor_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *)
+    __attribute__((weak));
+
 /* In the C library's place, for OpenMP starts threads at any time. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context) {
     const __typeof__(&pthread_create) create =
-        (__typeof__(&pthread_create))dlsym(RTLD_NEXT, "pthread_create");
+        __interceptor_pthread_create ? __interceptor_pthread_create
+                                     : (__typeof__(&pthread_create))dlsym(RTLD_NEXT, "pthread_create");
     sigset_t blocked, before;
     signals_from_outside(&blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
