@@ -2,6 +2,7 @@
 #include "check.h"
 #include "core/dtype.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "core/random.h"
 #include "nn/backend/cpu/rounding.h"
 #include "nn/operators/operators.h"
@@ -104,6 +105,28 @@ static void check_products(const Backend *backend) {
 
 static void multiplies_f32(void) {
     check_products(&backend_cpu);
+}
+
+/* Scores do not depend on threads: narrow products whose sums are not shared, by rows and by columns. */
+static void scores_alike_on_any_threads(void) {
+    static const size_t sizes[][3] = {
+        {30, 500, 16}, {24, 130, 64}, {47, 33, 50}, {200, 1000, 64}, {9, 64, 64}};
+    const int threads = parallel_threads();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int variant = 0; variant < 4; variant += 2) {
+            const size_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
+            Product p = create_product(m, n, k, variant);
+            for (int t = 1; t <= 7; t++) {
+                float *c = t == 1 ? p.want : p.c;
+                parallel_set_threads(t);
+                backend_cpu.matmul(m, n, k, matrix_of(p.a, k),
+                                   (Matrix){.values = p.b, .stride = variant ? k : n, .transposed = variant},
+                                   0, c, n);
+                CHECK(!memcmp(c, p.want, m * n * sizeof *c), "%zu x %zu x %zu on %d threads", m, n, k, t);
+            }
+            free_product(&p);
+        }
+    parallel_set_threads(threads);
 }
 
 static void multiplies_bf16(void) {
@@ -233,5 +256,5 @@ static void joins_parameters(void) {
     parameter_set_destroy(set);
 }
 
-RUN_TESTS(TEST(rounds_to_nearest), TEST(multiplies_f32), TEST(multiplies_bf16), TEST(packs_for_each_use),
-          TEST(trains_alike_in_bf16), TEST(joins_parameters))
+RUN_TESTS(TEST(rounds_to_nearest), TEST(multiplies_f32), TEST(scores_alike_on_any_threads),
+          TEST(multiplies_bf16), TEST(packs_for_each_use), TEST(trains_alike_in_bf16), TEST(joins_parameters))

@@ -15,6 +15,9 @@ enum { PANEL_ROWS = 256, PANEL_COLUMNS = 64 };
 /* Rows of c whose last columns, less than a vector, are computed beside it at a time. */
 enum { PIECE_ROWS = 32 };
 
+/* So many rows, or terms, for each thread are worth the panels, or parts, that they take. */
+enum { LEAST_ROWS = 24, LEAST_TERMS = 512, LARGEST_PART = 1 << 15 };
+
 typedef struct Product {
     size_t m, n, k;
     Matrix a, b;
@@ -27,6 +30,11 @@ typedef struct Part {
     size_t first, rows;
     size_t first_row, panel_rows, first_column, panel_columns;
 } Part;
+
+/* How many pieces of a size make up the whole, or how large they are when there are so many. */
+static size_t shares(size_t whole, size_t size) {
+    return (whole + size - 1) / size;
+}
 
 static SmallLeft left_operand(const Product *product, size_t row, size_t column) {
     const size_t stride = product->a.stride;
@@ -82,18 +90,25 @@ static void multiply_part(const Product *product, const Part *part) {
         multiply_beside(product, part, b, stride, adds, c);
 }
 
-static void multiply_rows(const Product *product, size_t first, size_t rows) {
+/* Some rows of c, and of these the columns first_column … end − 1. */
+static void multiply_rows(const Product *product, size_t first, size_t rows, size_t first_column,
+                          size_t end) {
     for (size_t row = 0; row < product->k; row += PANEL_ROWS)
-        for (size_t column = 0; column < product->n; column += PANEL_COLUMNS)
+        for (size_t column = first_column; column < end; column += PANEL_COLUMNS)
             multiply_part(product, &(Part){first, rows, row, smaller(PANEL_ROWS, product->k - row), column,
-                                           smaller(PANEL_COLUMNS, product->n - column)});
+                                           smaller(PANEL_COLUMNS, end - column)});
 }
 
+/* Each thread some rows of c or, where they are too few for all, some of their columns, by whole panels: no
+ * sum depends on who makes it. */
 static void multiply_by_rows(const Product *product, size_t threads) {
-    const size_t m = product->m, share = (m + threads - 1) / threads;
-#pragma omp parallel for schedule(static) if (m * product->n * product->k > PARALLEL_ELEMENTS)
-    for (size_t first = 0; first < m; first += share)
-        multiply_rows(product, first, smaller(share, m - first));
+    const size_t m = product->m, n = product->n, even = shares(m, threads);
+    const size_t rows = even > LEAST_ROWS ? even : LEAST_ROWS, row_shares = shares(m, rows);
+    const size_t columns = shares(shares(n, shares(threads, row_shares)), PANEL_COLUMNS) * PANEL_COLUMNS;
+#pragma omp parallel for collapse(2) schedule(static) if (m * n * product->k > PARALLEL_ELEMENTS)
+    for (size_t row = 0; row < m; row += rows)
+        for (size_t column = 0; column < n; column += columns)
+            multiply_rows(product, row, smaller(rows, m - row), column, smaller(n, column + columns));
 }
 
 /* c = the sum of parts [count, m, n], or c += it. */
@@ -111,7 +126,7 @@ static void add_parts(const Product *product, size_t count, const float *parts) 
 /* Each thread some terms, which are rows of both operands: those that it has most likely made itself, so that
  * they are in its cache. */
 static void multiply_by_terms(const Product *product, size_t threads) {
-    const size_t k = product->k, size = product->m * product->n, share = (k + threads - 1) / threads;
+    const size_t k = product->k, size = product->m * product->n, share = shares(k, threads);
     float *parts = memory_take_aligned(threads * size * sizeof *parts);
 #pragma omp parallel for schedule(static)
     for (size_t first = 0; first < k; first += share) {
@@ -123,9 +138,9 @@ static void multiply_by_terms(const Product *product, size_t threads) {
                               0,
                               parts + first / share * size,
                               product->n};
-        multiply_rows(&part, 0, part.m);
+        multiply_rows(&part, 0, part.m, 0, part.n);
     }
-    add_parts(product, (k + share - 1) / share, parts);
+    add_parts(product, shares(k, share), parts);
     free(parts);
 }
 
@@ -136,16 +151,13 @@ enum { NARROW = 64 };
 enum { NARROW = 0 };
 #endif
 
-/* So many rows, or terms, for each thread are worth the panels, or parts, that they take. */
-enum { LEAST_ROWS = 24, LEAST_TERMS = 512, LARGEST_PART = 1 << 15 };
-
 bool narrow_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
     const Product product = {m, n, k, a, b, beta, c, c_stride};
     const size_t threads = (size_t)omp_get_max_threads();
     if (smaller(m, smaller(n, k)) > NARROW) return false;
     if (a.transposed && !b.transposed && m * n <= LARGEST_PART && k >= LEAST_TERMS * threads)
         multiply_by_terms(&product, threads);
-    else if (m >= LEAST_ROWS * threads)
+    else if (m >= LEAST_ROWS)
         multiply_by_rows(&product, threads);
     else
         return false;

@@ -6,8 +6,7 @@
 #include "nn/backend/matrix.h"
 
 /* As Backend.matmul with m, n, k > 0; false where a general product is the better one, c untouched then.
- * Threads share the rows of c, or where those are few the terms, whose sums then follow from the number of
- * threads. */
+ * Threads share c, or where a and b are long the terms, whose sums then follow from the number of threads. */
 bool narrow_matmul(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
 
 #endif
