@@ -278,10 +278,11 @@ static void drop_fourth(const uint8_t *pixels, int32_t *target, size_t width) {
             target[3 * x + channel] = pixels[IMAGE_PIXEL * x + channel];
 }
 
-/* To values whose lowest byte is right: all bits where they were more than 255, none where less than 0. */
-static inline Stripe round_stripe(Stripe sums) {
-    const Stripe values = sums >> FRACTION;
-    return (values & (values > 0)) | (values > 255);
+/* Rounded, of which the lowest byte is taken: all bits where it is more than 255, none where less than 0. */
+static inline void store_stripe(const Stripe *sums, uint8_t *target) {
+    const Stripe values = *sums >> FRACTION, clipped = (values & (values > 0)) | (values > 255);
+    const StripeBytes bytes = __builtin_convertvector(clipped, StripeBytes);
+    memcpy(target, &bytes, sizeof bytes);
 }
 
 /* CHUNK values of a row of the result: sums stay in registers while the rows of the ring pass by. */
@@ -299,10 +300,8 @@ static void vertical_chunk(const Filter *filter, uint32_t i, const int32_t *ring
             sums[k] += values[k] * weights[y];
         slot = slot + 1 < filter->taps ? slot + 1 : 0;
     }
-    for (int k = 0; k < CHUNK / STRIPE; k++) {
-        const StripeBytes bytes = __builtin_convertvector(round_stripe(sums[k]), StripeBytes);
-        memcpy(target + STRIPE * k, &bytes, STRIPE);
-    }
+    for (int k = 0; k < CHUNK / STRIPE; k++)
+        store_stripe(&sums[k], target + STRIPE * k);
 }
 
 static void vertical_pass(const ImageResizer *resizer, uint32_t i) {

@@ -77,20 +77,20 @@ void small_matmul(size_t m, size_t n, size_t k, SmallLeft a, const float *b, siz
 
 typedef int32_t Places __attribute__((vector_size(64)));
 
-/* Element j of a where the bit `step` of j is not set, else element j − step of b. */
-static inline Vector join_low(Vector a, Vector b, int step) {
+/* to = element j of a where the bit `step` of j is not set, else element j − step of b. */
+static inline void join_low(const Vector *a, const Vector *b, int step, Vector *to) {
     Places places = {0};
     for (int j = 0; j < SMALL_WIDTH; j++)
         places[j] = j & step ? SMALL_WIDTH + j - step : j;
-    return __builtin_shuffle(a, b, places);
+    *to = __builtin_shuffle(*a, *b, places);
 }
 
-/* Element j + step of a where the bit is not set, else element j of b. */
-static inline Vector join_high(Vector a, Vector b, int step) {
+/* to = element j + step of a where the bit is not set, else element j of b. */
+static inline void join_high(const Vector *a, const Vector *b, int step, Vector *to) {
     Places places = {0};
     for (int j = 0; j < SMALL_WIDTH; j++)
         places[j] = j & step ? SMALL_WIDTH + j : j + step;
-    return __builtin_shuffle(a, b, places);
+    *to = __builtin_shuffle(*a, *b, places);
 }
 
 /* A step of the transposition in place: squares of `step` elements beside the diagonal of twice their size
@@ -99,8 +99,9 @@ static inline __attribute__((always_inline)) void swap_squares(Vector block[SMAL
 #pragma GCC unroll 16
     for (int i = 0; i < SMALL_WIDTH; i++) {
         if (i & step) continue;
-        const Vector low = join_low(block[i], block[i + step], step);
-        block[i + step] = join_high(block[i], block[i + step], step);
+        Vector low;
+        join_low(&block[i], &block[i + step], step, &low);
+        join_high(&block[i], &block[i + step], step, &block[i + step]);
         block[i] = low;
     }
 }
