@@ -25,9 +25,8 @@ typedef struct Option {
     const char *help;
     double minimum, maximum; /* both 0: any number that is not negative */
     const char *choices;
-    bool (*check)(const char *text,
-                  Error *error); /* what an OPTION_TEXT must be beside that; NULL: anything */
-    char letter;                 /* 0: no short form */
+    bool (*check)(const char *text, Error *error); /* of an OPTION_TEXT; NULL: it may be anything */
+    char letter;                                   /* 0: no short form */
     enum {
         OPTION_IS_INPUT,
         OPTION_IS_REPLACED, /* an OPTION_PATH that is written: whole, at the end */

@@ -186,7 +186,8 @@ static bool open_left(ImageStoreWriter *writer, off_t size, Error *error) {
     if (status) return refuse_lmdb(writer, status, error);
     writer->map_size = info.me_mapsize;
     if (size < used_size(writer))
-        return error_set(error, "%s.part is cut short; remove it to begin anew", image_store_target(writer));
+        return error_set(error, "%s.part: it is cut short; remove it to begin anew",
+                         image_store_target(writer));
     if (ftruncate(fileno(output_file_stream(writer->file)), used_size(writer)))
         return error_set_errno(error, "cannot write %s.part", image_store_target(writer));
     writer->progress = read_progress(writer);

@@ -419,7 +419,7 @@ nothing_written() { [ "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" = "${1:-images it
     truncate -s 4000000 store.lmdb.part
     run pm-imgpack --images images --items items.tsv --resume -o store.lmdb
     [ "$status" -eq 1 ]
-    [ "$output" = "pm-imgpack: store.lmdb.part is cut short; remove it to begin anew" ]
+    [ "$output" = "pm-imgpack: store.lmdb.part: it is cut short; remove it to begin anew" ]
     mv left.part store.lmdb.part
     rm images/n300.jpg
     cp images/one.jpg images/n300.jpg

@@ -23,9 +23,8 @@ static void give_up(bool bf16) {
 
 /* By oneDNN, or in a build without it by OpenBLAS, which is not linked otherwise: before main it takes 128 MB
  * of address space a thread, and where they are not there, it tries for ever. */
-static void multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
-                     size_t c_stride) {
-    if (narrow_matmul(m, n, k, a, b, beta, c, c_stride)) return;
+static void multiply_wide(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                          size_t c_stride) {
 #ifdef WITH_ONEDNN
     if (!onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride)) give_up(false);
 #else
@@ -35,9 +34,14 @@ static void multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b, float bet
 #endif
 }
 
+static void multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                     size_t c_stride) {
+    if (!narrow_matmul(m, n, k, a, b, beta, c, c_stride)) multiply_wide(m, n, k, a, b, beta, c, c_stride);
+}
+
 static void multiply_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                           size_t c_stride) {
-    if (!a.rounded || !b.rounded || !onednn_matmul_bf16(m, n, k, a, b, beta, c, c_stride))
+    if (!b.rounded || !onednn_matmul_bf16(m, n, k, a, b, beta, c, c_stride))
         multiply(m, n, k, a, b, beta, c, c_stride);
 }
 
@@ -66,17 +70,18 @@ static void multiply_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, M
 static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                       size_t c_stride) {
     if (!m || !n) return;
+    const bool in_bf16 = bf16 && a.rounded;
     if (!k) {
         if (beta == 0.0f) scale_by_zero(m, n, c, c_stride);
-    } else if ((!bf16 || !a.rounded) && narrow_matmul(m, n, k, a, b, beta, c, c_stride)) {
         return;
-    } else if (b.packing && !a.transposed && onednn_is_present()) {
-        multiply_packed(bf16 && a.rounded, m, n, k, a, b, beta, c, c_stride);
-    } else if (bf16) {
-        multiply_bf16(m, n, k, a, b, beta, c, c_stride);
-    } else {
-        multiply(m, n, k, a, b, beta, c, c_stride);
     }
+    if (!in_bf16 && narrow_matmul(m, n, k, a, b, beta, c, c_stride)) return;
+    if (b.packing && !a.transposed && onednn_is_present())
+        multiply_packed(in_bf16, m, n, k, a, b, beta, c, c_stride);
+    else if (in_bf16)
+        multiply_bf16(m, n, k, a, b, beta, c, c_stride);
+    else
+        multiply_wide(m, n, k, a, b, beta, c, c_stride);
 }
 
 void cpu_matmul_f32(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride) {
