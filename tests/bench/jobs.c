@@ -92,6 +92,20 @@ static void count_and_multiply(size_t m, size_t n, size_t k, Matrix a, Matrix b,
     products->matmul(m, n, k, a, b, beta, c, c_stride);
 }
 
+static void count_and_multiply_with_bias(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias,
+                                         float *c) {
+    flop += 2.0 * (double)m * (double)n * (double)k;
+    products->matmul_with_bias(m, n, k, a, b, bias, c);
+}
+
+/* The products, as a backend that counts what it multiplies. */
+static Backend counting(void) {
+    Backend backend = *products;
+    backend.matmul = count_and_multiply;
+    if (backend.matmul_with_bias) backend.matmul_with_bias = count_and_multiply_with_bias;
+    return backend;
+}
+
 static double seconds(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
@@ -337,8 +351,7 @@ typedef struct Evaluation {
 static void run_evaluation(void *context) {
     Evaluation *e = context;
     Error error;
-    Backend backend = *products;
-    backend.matmul = count_and_multiply;
+    const Backend backend = counting();
     Tape *tape = tape_create(&backend, false);
     const Scorer scorer = {NULL, tape, {e->dim, .padding = e->items, .array = e->items}};
     const UserChoice users = {.behaviours = &e->behaviours, .split = SPLIT_TEST, .count = USERS};
@@ -442,9 +455,8 @@ int main(int argc, char **argv) {
     if (first + 1 != argc) options_wrong_usage(&program, "name one job");
     const char *job = argv[first];
     products = need((void *)backend_find(arguments.device, arguments.dtype, &error), &error);
-    Backend counting = *products;
-    counting.matmul = count_and_multiply;
-    Tape *tape = tape_create(&counting, !strstr(job, "encode"));
+    const Backend backend = counting();
+    Tape *tape = tape_create(&backend, !strstr(job, "encode"));
     if (!strcmp(job, "id-step"))
         time_step(job, tape, -1);
     else if (!strcmp(job, "features-step"))

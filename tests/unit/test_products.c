@@ -4,6 +4,9 @@
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "nn/backend/cpu/bf16_matmul.h"
+#include "nn/backend/cpu/kernels.h"
+#include "nn/backend/cpu/onednn.h"
 #include "nn/backend/cpu/rounding.h"
 #include "nn/operators/operators.h"
 #include "nn/optimizer.h"
@@ -82,7 +85,8 @@ static void check_product(Product *p, const Backend *backend, Packing *packing) 
 
 static const size_t product_sizes[][3] = {{1, 1, 1},     {3, 5, 7},       {33, 17, 65},   {128, 64, 96},
                                           {5, 200, 300}, {277, 192, 64},  {600, 30, 31},  {256, 768, 128},
-                                          {18, 2, 100},  {533, 320, 128}, {40, 70, 2500}, {100, 24, 600}};
+                                          {18, 2, 100},  {533, 320, 128}, {40, 70, 2500}, {100, 24, 600},
+                                          {410, 70, 805}};
 enum { PRODUCT_SIZES = sizeof product_sizes / sizeof *product_sizes };
 
 static void check_products(const Backend *backend) {
@@ -107,26 +111,37 @@ static void multiplies_f32(void) {
     check_products(&backend_cpu);
 }
 
+/* On 1 to 7 threads, the same bytes. */
+static void check_on_any_threads(const Backend *backend, size_t m, size_t n, size_t k, int variant) {
+    const int threads = parallel_threads();
+    Product p = create_product(m, n, k, variant);
+    round_product(&p);
+    for (int t = 1; t <= 7; t++) {
+        float *c = t == 1 ? p.want : p.c;
+        parallel_set_threads(t);
+        backend->matmul(m, n, k, (Matrix){p.a, p.a_turned ? m : k, p.a_turned, p.rounded_a, NULL},
+                        (Matrix){p.b, p.b_turned ? k : n, p.b_turned, p.rounded_b, NULL}, 0, c, n);
+        CHECK(!memcmp(c, p.want, m * n * sizeof *c), "%zu x %zu x %zu on %d threads", m, n, k, t);
+    }
+    free_product(&p);
+    parallel_set_threads(threads);
+}
+
 /* Scores do not depend on threads: narrow products whose sums are not shared, by rows and by columns. */
 static void scores_alike_on_any_threads(void) {
     static const size_t sizes[][3] = {
         {30, 500, 16}, {24, 130, 64}, {47, 33, 50}, {200, 1000, 64}, {9, 64, 64}};
-    const int threads = parallel_threads();
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int variant = 0; variant < 4; variant += 2) {
-            const size_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
-            Product p = create_product(m, n, k, variant);
-            for (int t = 1; t <= 7; t++) {
-                float *c = t == 1 ? p.want : p.c;
-                parallel_set_threads(t);
-                backend_cpu.matmul(m, n, k, matrix_of(p.a, k),
-                                   (Matrix){.values = p.b, .stride = variant ? k : n, .transposed = variant},
-                                   0, c, n);
-                CHECK(!memcmp(c, p.want, m * n * sizeof *c), "%zu x %zu x %zu on %d threads", m, n, k, t);
-            }
-            free_product(&p);
-        }
-    parallel_set_threads(threads);
+        for (int variant = 0; variant < 4; variant += 2)
+            check_on_any_threads(&backend_cpu, sizes[i][0], sizes[i][1], sizes[i][2], variant);
+}
+
+/* Where products in bf16 are our own. */
+static void bf16_alike_on_any_threads(void) {
+    static const size_t sizes[][3] = {{30, 500, 16}, {47, 33, 51}, {800, 130, 64}, {9, 1000, 900}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && bf16_matmul_is_present(); i++)
+        for (int variant = 0; variant < 4; variant++)
+            check_on_any_threads(&backend_cpu_bf16, sizes[i][0], sizes[i][1], sizes[i][2], variant);
 }
 
 static void multiplies_bf16(void) {
@@ -139,6 +154,42 @@ static void multiplies_bf16(void) {
     }
     CHECK(backend->rounds);
     check_products(backend);
+}
+
+/* oneDNN's, which processors with AMX take, by themselves; what it has no product for is multiplied in f32.
+ */
+static void multiply_by_onednn(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
+                               size_t c_stride) {
+    bool done = true;
+    if (!b.packing)
+        done = onednn_matmul_bf16(m, n, k, a, b, beta, c, c_stride);
+    else if (!a.transposed)
+        done = onednn_matmul_packed(true, m, n, k, a, b, beta, c, c_stride);
+    else
+        backend_cpu.matmul(m, n, k, a, b, beta, c, c_stride);
+    CHECK(done, "%zu x %zu x %zu", m, n, k);
+}
+
+static void onednn_multiplies_bf16(void) {
+    const Backend backend = {.matmul = multiply_by_onednn, .release_packing = cpu_release_packing};
+    if (onednn_has_bf16()) check_products(&backend);
+}
+
+/* A bias is added as by itself, up to its rounding. */
+static void adds_bias_in_bf16(void) {
+    static const size_t sizes[][3] = {{3, 5, 7}, {33, 130, 65}, {400, 64, 900}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && backend_has_bf16(); i++) {
+        const size_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
+        Product p = create_product(m, n, k, 0);
+        round_product(&p);
+        const Matrix a = {p.a, k, false, p.rounded_a, NULL}, b = {p.b, n, false, p.rounded_b, NULL};
+        backend_cpu_bf16.matmul(m, n, k, a, b, 0, p.want, n);
+        for (size_t j = 0; j < m * n; j++)
+            p.want[j] += p.b[j % n];
+        backend_matmul_with_bias(&backend_cpu_bf16, m, n, k, a, b, p.b, p.c);
+        CHECK(relative_difference(p.c, p.want, m * n) < 2e-6, "%zu x %zu x %zu", m, n, k);
+        free_product(&p);
+    }
 }
 
 /* What is packed in f32 and in bf16, as it is and turned, is kept apart; bf16 is what a packed product
@@ -257,4 +308,6 @@ static void joins_parameters(void) {
 }
 
 RUN_TESTS(TEST(rounds_to_nearest), TEST(multiplies_f32), TEST(scores_alike_on_any_threads),
-          TEST(multiplies_bf16), TEST(packs_for_each_use), TEST(trains_alike_in_bf16), TEST(joins_parameters))
+          TEST(multiplies_bf16), TEST(bf16_alike_on_any_threads), TEST(onednn_multiplies_bf16),
+          TEST(adds_bias_in_bf16), TEST(packs_for_each_use), TEST(trains_alike_in_bf16),
+          TEST(joins_parameters))

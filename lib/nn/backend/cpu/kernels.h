@@ -21,6 +21,12 @@ extern const OptimizerKernels cpu_optimizer;
 void cpu_matmul_f32(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
 void cpu_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c, size_t c_stride);
 
+/* Backend.matmul_with_bias. */
+void cpu_matmul_with_bias_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias, float *c);
+
+/* Backend.release_packing. */
+void cpu_release_packing(Packing *packing);
+
 extern const Backend backend_cpu_bf16;
 
 /* This many rows are added up by one thread. */

@@ -6,8 +6,6 @@
 
 #include <dnnl.h>
 
-typedef struct PackedMatrix PackedMatrix;
-
 bool onednn_is_present(void) {
     return true;
 }
@@ -116,20 +114,8 @@ bool onednn_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float 
     return fine;
 }
 
-struct PackedMatrix {
-    void *bytes;
-    dnnl_memory_t memory; /* over them */
-};
-
-void onednn_release_packing(Packing *packing) {
-    for (int i = 0; i < 4; i++) {
-        PackedMatrix *copy = packing->copies[i >> 1][i & 1];
-        if (!copy) continue;
-        dnnl_memory_destroy(copy->memory);
-        free(copy->bytes);
-        free(copy);
-    }
-    *packing = (Packing){0};
+void onednn_destroy_memory(struct dnnl_memory *memory) {
+    dnnl_memory_destroy(memory);
 }
 
 /* Fills the copy from b [k, n]. */
@@ -237,8 +223,8 @@ bool onednn_matmul_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, Mat
     return onednn_matmul_f32(m, n, k, a, b, beta, c, c_stride);
 }
 
-void onednn_release_packing(Packing *packing) {
-    (void)packing;
+void onednn_destroy_memory(struct dnnl_memory *memory) {
+    (void)memory;
 }
 
 #endif

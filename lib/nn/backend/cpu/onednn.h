@@ -3,6 +3,7 @@
 #define NN_BACKEND_CPU_ONEDNN_H
 
 #include "nn/backend/backend.h"
+#include "nn/backend/cpu/packed_matrix.h"
 
 bool onednn_is_present(void);
 
@@ -20,7 +21,7 @@ bool onednn_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float 
 bool onednn_matmul_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                           size_t c_stride);
 
-/* Backend.release_packing. */
-void onednn_release_packing(Packing *packing);
+/* Of a packed matrix; NULL: does nothing. */
+void onednn_destroy_memory(struct dnnl_memory *memory);
 
 #endif

@@ -1,4 +1,5 @@
 #include "core/log.h"
+#include "nn/backend/cpu/bf16_matmul.h"
 #include "nn/backend/cpu/kernels.h"
 #include "nn/backend/cpu/narrow_matmul.h"
 #include "nn/backend/cpu/onednn.h"
@@ -76,7 +77,9 @@ static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix 
         return;
     }
     if (!in_bf16 && narrow_matmul(m, n, k, a, b, beta, c, c_stride)) return;
-    if (b.packing && !a.transposed && onednn_is_present())
+    if (in_bf16 && (b.rounded || b.packing) && bf16_matmul_is_present())
+        bf16_matmul(m, n, k, a, b, NULL, beta, c, c_stride);
+    else if (b.packing && !a.transposed && onednn_is_present())
         multiply_packed(in_bf16, m, n, k, a, b, beta, c, c_stride);
     else if (in_bf16)
         multiply_bf16(m, n, k, a, b, beta, c, c_stride);
@@ -91,4 +94,25 @@ void cpu_matmul_f32(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta
 void cpu_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                      size_t c_stride) {
     matmul_in(true, m, n, k, a, b, beta, c, c_stride);
+}
+
+void cpu_matmul_with_bias_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias,
+                               float *c) {
+    if (m && n && k && a.rounded && (b.rounded || b.packing) && bf16_matmul_is_present()) {
+        bf16_matmul(m, n, k, a, b, bias, 0, c, n);
+    } else {
+        cpu_matmul_bf16(m, n, k, a, b, 0, c, n);
+        cpu_activations.forward(m, n, ACTIVATION_NONE, bias, c, NULL, (Values){c, NULL});
+    }
+}
+
+void cpu_release_packing(Packing *packing) {
+    for (int i = 0; i < 4; i++) {
+        PackedMatrix *copy = packing->copies[i >> 1][i & 1];
+        if (!copy) continue;
+        onednn_destroy_memory(copy->memory);
+        free(copy->bytes);
+        free(copy);
+    }
+    *packing = (Packing){0};
 }
