@@ -140,7 +140,7 @@ static void backward_piece(const ActivationBackward *step, size_t block, size_t 
 static void backward(size_t rows, size_t columns, Activation activation, Values z, Values y, float *gradient,
                      uint16_t *rounded, float *bias_gradient, Arena *scratch) {
     const ActivationBackward step = {rows, columns, activation, z, y, gradient, rounded};
-    const size_t blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    const size_t blocks = shares(rows, BLOCK_ROWS);
     const ArenaMark mark = arena_mark(scratch);
     float *sums = arena_take(scratch, blocks * columns, sizeof *sums);
 #pragma omp parallel for collapse(2) schedule(static) if (rows * columns > PARALLEL_ELEMENTS)

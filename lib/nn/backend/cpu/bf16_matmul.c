@@ -56,10 +56,6 @@ typedef struct Target {
     bool adds;
 } Target;
 
-static size_t shares(size_t whole, size_t size) {
-    return (whole + size - 1) / size;
-}
-
 static inline __mmask16 mask_of(size_t columns, size_t vector) {
     const size_t left = columns > vector * SMALL_WIDTH ? columns - vector * SMALL_WIDTH : 0;
     return (__mmask16)(left < SMALL_WIDTH ? (1u << left) - 1 : 0xffff);
@@ -165,8 +161,7 @@ static void multiply(const Product *product) {
     const size_t blocks = threads * shares(m, threads * BLOCK_ROWS);
     const size_t even = shares(shares(m, blocks), TILE_ROWS) * TILE_ROWS;
     const size_t rows = even > LEAST_ROWS ? even : LEAST_ROWS;
-    const size_t column_shares = shares(threads, shares(m, rows));
-    const size_t columns = shares(shares(n, column_shares), PANEL_COLUMNS) * PANEL_COLUMNS;
+    const size_t columns = columns_for_thread(n, PANEL_COLUMNS, shares(m, rows), threads);
     const size_t room = copies_left(product) ? BLOCK_PAIRS * LEFT_STRIDE : 0;
     Pair *rooms = memory_take_aligned(threads * room * sizeof *rooms);
 #pragma omp parallel for collapse(2) schedule(static) if (m * n * product->k > PARALLEL_ELEMENTS)

@@ -19,7 +19,7 @@ static void add(size_t rows, size_t count, const float *from, size_t from_stride
 /* Sums are taken by blocks of rows, so that they are the same on any threads; blocks are added in order. */
 void cpu_add_row_sums(size_t count, size_t columns, const float *from, const uint32_t *order, float *to,
                       Arena *scratch) {
-    const size_t blocks = (count + SUM_ROWS - 1) / SUM_ROWS;
+    const size_t blocks = shares(count, SUM_ROWS);
     const ArenaMark mark = arena_mark(scratch);
     float *parts = arena_take(scratch, blocks * columns, sizeof *parts);
 #pragma omp parallel for collapse(2) schedule(static) if (count * columns > PARALLEL_ELEMENTS)

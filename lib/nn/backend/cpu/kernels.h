@@ -44,6 +44,17 @@ static inline size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+/* How many pieces of a size make up the whole, or how large they are when there are so many. */
+static inline size_t shares(size_t whole, size_t size) {
+    return (whole + size - 1) / size;
+}
+
+/* How many of a product's columns one thread takes, by whole panels, where there are `blocks` blocks of rows:
+ * all, unless these are too few for all threads. */
+static inline size_t columns_for_thread(size_t columns, size_t panel, size_t blocks, size_t threads) {
+    return shares(shares(columns, shares(threads, blocks)), panel) * panel;
+}
+
 /* to += from. */
 static inline void add_row(size_t count, const float *from, float *to) {
 #pragma omp simd

@@ -113,7 +113,7 @@ static void backward_block(const LayerNormBackward *norm, size_t block, float *s
 }
 
 static void backward(const LayerNormBackward *norm, Arena *scratch) {
-    const size_t columns = norm->columns, blocks = (norm->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    const size_t columns = norm->columns, blocks = shares(norm->rows, BLOCK_ROWS);
     const ArenaMark mark = arena_mark(scratch);
     float *sums = arena_take(scratch, 2 * blocks * columns, sizeof *sums);
 #pragma omp parallel for schedule(static) if (norm->rows * columns > PARALLEL_ELEMENTS)

@@ -31,11 +31,6 @@ typedef struct Part {
     size_t first_row, panel_rows, first_column, panel_columns;
 } Part;
 
-/* How many pieces of a size make up the whole, or how large they are when there are so many. */
-static size_t shares(size_t whole, size_t size) {
-    return (whole + size - 1) / size;
-}
-
 static SmallLeft left_operand(const Product *product, size_t row, size_t column) {
     const size_t stride = product->a.stride;
     return product->a.transposed ? small_left_transposed(product->a.values + column * stride + row, stride)
@@ -103,8 +98,8 @@ static void multiply_rows(const Product *product, size_t first, size_t rows, siz
  * sum depends on who makes it. */
 static void multiply_by_rows(const Product *product, size_t threads) {
     const size_t m = product->m, n = product->n, even = shares(m, threads);
-    const size_t rows = even > LEAST_ROWS ? even : LEAST_ROWS, row_shares = shares(m, rows);
-    const size_t columns = shares(shares(n, shares(threads, row_shares)), PANEL_COLUMNS) * PANEL_COLUMNS;
+    const size_t rows = even > LEAST_ROWS ? even : LEAST_ROWS;
+    const size_t columns = columns_for_thread(n, PANEL_COLUMNS, shares(m, rows), threads);
 #pragma omp parallel for collapse(2) schedule(static) if (m * n * product->k > PARALLEL_ELEMENTS)
     for (size_t row = 0; row < m; row += rows)
         for (size_t column = 0; column < n; column += columns)

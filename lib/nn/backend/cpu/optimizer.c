@@ -53,7 +53,7 @@ static void catch_up(const AdamW *step, const OwedMoves *owed) {
 }
 
 static void add_squares(size_t count, const float *values, double *total, Arena *scratch) {
-    const size_t pieces = (count + PARALLEL_ELEMENTS - 1) / PARALLEL_ELEMENTS;
+    const size_t pieces = shares(count, PARALLEL_ELEMENTS);
     const ArenaMark mark = arena_mark(scratch);
     double *sums = arena_take(scratch, pieces, sizeof *sums);
 #pragma omp parallel for schedule(static) if (pieces > 1)

@@ -68,6 +68,11 @@ static void multiply_packed(bool bf16, size_t m, size_t n, size_t k, Matrix a, M
     }
 }
 
+/* Whether bf16_matmul takes the operands. */
+static bool is_for_bf16_matmul(Matrix a, Matrix b) {
+    return a.rounded && (b.rounded || b.packing) && bf16_matmul_is_present();
+}
+
 static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix b, float beta, float *c,
                       size_t c_stride) {
     if (!m || !n) return;
@@ -77,7 +82,7 @@ static void matmul_in(bool bf16, size_t m, size_t n, size_t k, Matrix a, Matrix 
         return;
     }
     if (!in_bf16 && narrow_matmul(m, n, k, a, b, beta, c, c_stride)) return;
-    if (in_bf16 && (b.rounded || b.packing) && bf16_matmul_is_present())
+    if (in_bf16 && is_for_bf16_matmul(a, b))
         bf16_matmul(m, n, k, a, b, NULL, beta, c, c_stride);
     else if (b.packing && !a.transposed && onednn_is_present())
         multiply_packed(in_bf16, m, n, k, a, b, beta, c, c_stride);
@@ -98,7 +103,7 @@ void cpu_matmul_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, float bet
 
 void cpu_matmul_with_bias_bf16(size_t m, size_t n, size_t k, Matrix a, Matrix b, const float *bias,
                                float *c) {
-    if (m && n && k && a.rounded && (b.rounded || b.packing) && bf16_matmul_is_present()) {
+    if (m && n && k && is_for_bf16_matmul(a, b)) {
         bf16_matmul(m, n, k, a, b, bias, 0, c, n);
     } else {
         cpu_matmul_bf16(m, n, k, a, b, 0, c, n);
